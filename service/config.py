@@ -1,0 +1,145 @@
+"""Settings from the environment: every name starts with `PRECIS_` and carries its unit.
+
+An unknown `PRECIS_*` name refuses to start and names the nearest known one, because a typo that is silently ignored is
+found in production.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "PRECIS_"
+
+# Chosen by reach, see docs/ARCHITECTURE.md: each is a Debian package `apertium-<pair>`.
+DEFAULT_APERTIUM_PAIRS = (
+    "eng-spa eng-cat fra-cat fr-es spa-cat spa-ita cat-ita es-pt por-cat es-gl es-ro "
+    "rus-ukr bel-rus mkd-bul mkd-eng hbs-eng swe-dan isl-eng afr-nld ind-zlm eo-en"
+)
+
+
+class SettingsError(Exception):
+    """The environment holds a setting that cannot be used; the message names it."""
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Field order is the order of the README's table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # addresses
+    host: str = Field("127.0.0.1", description="address the HTTP API listens on")
+    port: int = Field(8080, ge=0, le=65535, description="port of the HTTP API")
+    management_host: str = Field("127.0.0.1", description="address of the management port (probes and metrics)")
+    management_port: int = Field(
+        0, ge=0, le=65535, description="management port, out of reach of user traffic; 0: the port after `PRECIS_PORT`"
+    )
+    model_address: str = Field(
+        "",
+        description="where API processes find the model: `unix:PATH`, `HOST:PORT` or `dns:///NAME:PORT`; "
+        "empty: a socket in the runtime folder",
+    )
+    model_bind: str = Field(
+        "", description="where the model process listens, `unix:PATH` or `HOST:PORT`; empty: as above"
+    )
+    runtime_dir: Path = Field(
+        Path(tempfile.gettempdir()) / f"precis-{os.getuid()}",
+        description="folder for sockets, heartbeats and metric files; one sub-folder a port is made in it",
+    )
+
+    # API processes
+    api_workers: int = Field(0, ge=0, le=64, description="gunicorn workers; 0: one a CPU granted, at most 4")
+    api_threads: int = Field(32, ge=1, le=512, description="requests one worker serves at a time")
+    api_backlog: int = Field(128, ge=0, le=4096, description="complete requests one worker keeps waiting for a thread")
+    api_connections: int = Field(1000, ge=16, le=20000, description="open connections one worker holds")
+    read_timeout_s: float = Field(15, gt=0, le=300, description="time for a whole request head and body to arrive")
+    keepalive_s: int = Field(15, ge=1, le=600, description="time an idle connection stays open")
+    trust_request_id: bool = Field(True, description="take `X-Request-Id` from the caller when it is well formed")
+
+    # limits
+    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="request body; 413 beyond it")
+    max_text_characters: int = Field(500_000, ge=100, description="text of one item, in code points; 422 beyond it")
+    max_targets: int = Field(20, ge=1, le=200, description="target languages of one request")
+    max_texts: int = Field(100, ge=1, le=1000, description="texts of one translate or detect request")
+    max_queued_rows: int = Field(1000, ge=1, description="rows waiting for one engine; 429 beyond it")
+    max_queued_cost: int = Field(
+        8_000_000, ge=1, description="cost waiting for one engine, in characters or padded tokens; 429 beyond it"
+    )
+
+    # time
+    request_timeout_s: float = Field(60, gt=0, le=3600, description="deadline of a request that names none")
+    max_deadline_s: float = Field(300, gt=0, le=3600, description="longest deadline a caller may ask for")
+    orphan_grace_s: float = Field(
+        2, ge=0, le=60, description="time a computation runs on, and its result is kept, after its last caller hung up"
+    )
+    liveness_s: float = Field(30, gt=1, le=600, description="age of a heartbeat after which a process counts as stuck")
+    drain_delay_s: float = Field(0, ge=0, le=120, description="time between turning unready and refusing connections")
+    drain_timeout_s: float = Field(60, gt=0, le=3600, description="time admitted work has to finish after SIGTERM")
+
+    # engines
+    profile: Literal["embedded", "cpu", "gpu"] = Field("embedded", description="which set of engines is the default")
+    engines: str = Field("extractive apertium", description="engines to load, by name")
+    coalesce: bool = Field(True, description="identical requests in flight share one computation")
+    apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
+    apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
+    apertium_pipes: int = Field(2, ge=1, le=32, description="pipelines of one direction that may run at a time")
+    apertium_idle_s: float = Field(300, gt=0, description="time after which an unused pipeline is ended")
+    apertium_timeout_s: float = Field(20, gt=0, le=600, description="time one text may spend in a pipeline")
+    fake_script: str = Field("", description="behaviour of the fake engine, for tests only")
+
+    # logs
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @property
+    def management_port_effective(self) -> int:
+        """The management port, resolved."""
+        return self.management_port or self.port + 1
+
+    @property
+    def run_folder(self) -> Path:
+        """The sub-folder of `runtime_dir` that belongs to this instance."""
+        return self.runtime_dir / str(self.port)
+
+    @property
+    def model_target(self) -> str:
+        """gRPC target of the model process, resolved."""
+        return self.model_address or f"unix:{self.run_folder}/model.sock"
+
+    @property
+    def model_listen(self) -> str:
+        """gRPC address the model process listens on, resolved."""
+        return self.model_bind or f"unix:{self.run_folder}/model.sock"
+
+    @property
+    def workers_effective(self) -> int:
+        """The number of gunicorn workers, resolved from the CPUs granted."""
+        return self.api_workers or max(1, min(4, len(os.sched_getaffinity(0))))
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: instead of the process environment, for tests.
+    Raises:
+        SettingsError: an unknown `PRECIS_*` name (with the nearest known one), or a value out of range (with its name).
+    """
+    env = os.environ if environ is None else environ
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(env):
+        if name.upper().startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)
+            raise SettingsError(f"unknown setting {name}; did you mean {near[0]}?")
+    given = {name: env[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in env}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX + "*"
+        raise SettingsError(f"{name}: {first['msg']}") from None

@@ -1,0 +1,254 @@
+"""Immutable records that cross layers. No behaviour beyond what a record knows of itself.
+
+Offsets are Unicode code points into the text named, half-open, unless a record says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.errors import PrecisError
+
+
+class Task(StrEnum):
+    """What a job asks of an engine."""
+
+    SUMMARIZE = "summarize"
+    TRANSLATE = "translate"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of code points."""
+
+    start: int
+    end: int
+
+
+# ---- what the text layer finds -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A stretch of the caller's text that cleaning dropped, and the rule that dropped it."""
+
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A kept paragraph, heading or list item; `start:end` index the original text, without outer whitespace."""
+
+    start: int
+    end: int
+    kind: str = "paragraph"  # "paragraph" | "heading" | "item"
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What cleaning leaves of a text.
+
+    Every offset indexes `text`: for plain input exactly what the caller sent, for HTML all visible text.
+    `title` is a span that is neither in `blocks` nor in `removed`, or None.
+    """
+
+    text: str
+    title: Span | None
+    blocks: tuple[Block, ...]
+    removed: tuple[Removed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible language and its probability, 0 to 1."""
+
+    language: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The language of a text: a BCP-47 tag, or `und` where an honest answer is not possible."""
+
+    language: str
+    confidence: float
+    alternatives: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence as a span of the original text; `paragraph` counts blocks from 0."""
+
+    start: int
+    end: int
+    paragraph: int
+
+
+# ---- what crosses the process line ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of text an engine works on as a whole: a sentence or a short paragraph."""
+
+    text: str
+    paragraph: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryParams:
+    """What a summary job may choose.
+
+    `max_sentences` bounds how many sentences the engine returns; the caller applies the length bound itself.
+    """
+
+    title: str = ""
+    max_sentences: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One task for one engine. `engine` is a model id of the catalogue; `target` is empty for summaries."""
+
+    task: Task
+    engine: str
+    source: str
+    target: str
+    segments: tuple[Segment, ...]
+    summary: SummaryParams = SummaryParams()
+
+    @property
+    def characters(self) -> int:
+        """Total length of the segments, in code points."""
+        return sum(len(segment.text) for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class SummarySentence:
+    """A sentence of a summary.
+
+    `text` is None when the sentence is the source segment itself (extractive): then `sources` holds that one index.
+    `sources` are indices into the job's segments.
+    """
+
+    text: str | None
+    sources: tuple[int, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryResult:
+    """Sentences in the engine's order of preference, best first: take from the front until the bound is reached."""
+
+    sentences: tuple[SummarySentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TranslateResult:
+    """One output per input segment, in order.
+
+    `route` lists the languages passed through, source and target included; `unknown_words` counts source words that
+    the engine had to copy.
+    """
+
+    segments: tuple[str, ...]
+    route: tuple[str, ...]
+    unknown_words: int = 0
+
+
+Result = SummaryResult | TranslateResult
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds a job waited for its engine and ran in it."""
+
+    queue_ms: float = 0.0
+    model_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the engine counts them; words for engines without a tokenizer."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one job ended: exactly one of `result` and `error` is set."""
+
+    result: Result | None = None
+    error: PrecisError | None = None
+    timing: Timing = Timing()
+    usage: Usage = Usage()
+
+
+# ---- what is loaded -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A translation direction and the languages it passes through, both ends included."""
+
+    source: str
+    target: str
+    route: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model as the model process reports it.
+
+    `languages` holds source tags, `("*",)` for any; `directions` is empty for summary models. `quality` is a label from
+    the catalogue (`gist`, `standard`, `extractive`). `missing` says what would load more, for people.
+    """
+
+    id: str
+    task: Task
+    revision: str
+    digest: str
+    quality: str
+    rank: int
+    licence: str
+    languages: tuple[str, ...] = ()
+    directions: tuple[Direction, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything the model process has loaded, best rank first."""
+
+    models: tuple[ModelInfo, ...]
+    server_version: str = ""
+
+
+# ---- one request on its way through ----------------------------------------------------------------------------------
+
+
+def never_gone() -> bool:
+    """A caller that never hangs up."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Who asks, and until when.
+
+    Attributes:
+        request_id: joins logs across processes.
+        deadline_s: on `time.monotonic()`; crosses process lines as remaining time, never as a timestamp.
+        caller: stable id of the caller for fairness and sharing; empty when callers are not told apart.
+        gone: true once nobody waits for the answer; polled, so it must be cheap.
+    """
+
+    request_id: str
+    deadline_s: float
+    caller: str = ""
+    gone: Callable[[], bool] = never_gone
