@@ -20,8 +20,8 @@ from service.records import Job, ModelInfo, Result, Usage
 class RowWork:
     """Work for one row, made by `prepare`.
 
-    `cost` is what the row takes from the queue's budget, in the engine's unit (padded tokens; characters where nothing is
-    padded), at least 1. `payload` is the engine's own.
+    `cost` is what the row takes from the queue's budget, at least 1, in the engine's unit: padded tokens, or characters
+    where nothing is padded. `payload` is the engine's own.
     """
 
     cost: int
@@ -82,7 +82,7 @@ class Engine(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Make a `step` that is only waiting return soon. The one method besides `prepare` called from other threads."""
+        """Make a `step` that is only waiting return soon. Any thread may call it."""
         ...
 
     def close(self) -> None:
