@@ -1,0 +1,52 @@
+# `make run` is all a user needs; `make test` is all a developer must pass.
+# Every target sets up what it needs and does nothing where that has been done.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+PROFILE ?= $(or $(PRECIS_PROFILE),embedded)
+
+.PHONY: help run setup setup-dev apertium test test-full lint format bench proto clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: setup ## install what is missing, then serve (PORT=9000 and PROFILE=cpu change what)
+	@exec env PRECIS_PROFILE=$(PROFILE) $(if $(PORT),PRECIS_PORT=$(PORT)) $(PY) -m service.cli serve
+
+setup:
+	@scripts/setup.sh embedded $(if $(filter-out embedded,$(PROFILE)),full)
+	@scripts/apertium.sh
+
+setup-dev:
+	@scripts/setup.sh embedded dev
+	@scripts/apertium.sh
+
+apertium: ## try again to install the Apertium packages (needs root)
+	@scripts/setup.sh embedded
+	@scripts/apertium.sh --retry
+
+test: lint ## lint, type check and every test that is not heavy
+	$(PY) -m pytest -q -m "not heavy" --timeout 120
+
+test-full: setup-dev ## the heavy tests
+	$(PY) -m pytest -q -m heavy --timeout 900
+
+lint: setup-dev ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy service scripts
+
+format: setup-dev ## put the code into its standard form
+	$(PY) -m ruff check --fix-only -q .
+	$(PY) -m ruff format .
+
+bench: setup-dev ## measure; the tables of docs/BENCHMARKS.md
+	$(PY) -m bench
+
+proto: setup-dev ## make the protocol code from model.proto; refuses a change that old releases could not read
+	$(PY) -m scripts.proto
+
+clean: ## remove what make has made, the environment included
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	find service tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
