@@ -1,7 +1,7 @@
 """Makes the protocol code from `model.proto` and keeps the promise that the protocol only grows.
 
-The snapshot `tests/serving/proto_v1.json` lists every message, field and method that a release may rely on. A change that
-removes or alters one is refused, so that neighbouring releases understand each other during a rollout.
+The snapshot `tests/serving/proto_v1.json` lists every message, field and method that a release may rely on. A change
+that removes or alters one is refused, so that neighbouring releases understand each other during a rollout.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
-from grpc_tools import protoc
+from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = "service/serving/proto/model.proto"
@@ -58,7 +58,7 @@ def shape() -> Shape:
 
 
 def broken(promised: Shape, now: Shape) -> list[str]:
-    """What an older release relies on and would no longer find, one line each; empty when the protocol has only grown."""
+    """What an older release relies on and would no longer find, one line each; empty when nothing shrank."""
     lines = [
         f"{owner}.{name}: was {was}, is {now.get(owner, {}).get(name)}"
         for owner, entries in promised.items()
@@ -104,25 +104,15 @@ def _dump(now: Shape) -> str:
 
 
 def _add_message(found: Shape, message: DescriptorProto, prefix: str) -> None:
-    found[prefix + message.name] = {
-        field.name: [
-            field.number,
-            _type_name(field),
-            FieldDescriptorProto.Label.Name(field.label),
-            _oneof(message, field),
-        ]
-        for field in message.field
-    }
+    found[prefix + message.name] = {field.name: _promise(message, field) for field in message.field}
     for nested in message.nested_type:
         _add_message(found, nested, f"{prefix}{message.name}.")
 
 
-def _type_name(field: FieldDescriptorProto) -> str:
-    return field.type_name or FieldDescriptorProto.Type.Name(field.type)
-
-
-def _oneof(message: DescriptorProto, field: FieldDescriptorProto) -> str:
-    return message.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else ""
+def _promise(message: DescriptorProto, field: FieldDescriptorProto) -> list[object]:
+    kind = field.type_name or FieldDescriptorProto.Type.Name(field.type)
+    oneof = message.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else ""
+    return [field.number, kind, FieldDescriptorProto.Label.Name(field.label), oneof]
 
 
 def _protoc(*outputs: str) -> None:
