@@ -14,8 +14,8 @@ from service.records import Task
 class ModelRow:
     """One model of the list.
 
-    `languages` is empty when the engine itself reports languages or directions; `rank` decides what `auto` picks, lowest
-    first.
+    `languages` is empty when the engine itself reports languages or directions; `auto` picks the lowest
+    `rank` loaded.
     """
 
     id: str

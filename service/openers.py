@@ -1,0 +1,122 @@
+"""Openings that lean on the sentence before: pronouns and connectives, by language."""
+
+from __future__ import annotations
+
+import re
+
+# Words that open a sentence this way nearly always; articles and ambiguous forms are left out on purpose.
+_WORDS = {
+    "en": "he she it they this these those his her their its him them but and however also so then therefore moreover "
+    "meanwhile nevertheless thus instead afterwards hence otherwise besides",
+    "de": "er sie es dies diese dieser dieses dabei damit dafür dazu aber und jedoch auch doch dann danach deshalb "
+    "daher außerdem trotzdem allerdings zudem seine ihre ihr",
+    "fr": "il elle ils elles ce cela ça cette ces celui celle ceux mais et toutefois cependant aussi donc puis ensuite "
+    "ainsi pourtant néanmoins enfin son sa ses leur leurs",
+    "es": "él ella ellos ellas esto este esta estos estas eso ese esa pero y además también así entonces luego su sus",
+    "pt": "ele ela eles elas isso isto este esta estes estas mas e também porém além assim então depois seu sua"
+    " seus suas",
+    "it": "lui lei loro egli ella esso questo questa questi queste ma e tuttavia anche inoltre però quindi poi"
+    " così suo sua",
+    "ca": "ell ella ells elles això aquest aquesta aquests però i també així doncs",
+    "gl": "el ela eles elas isto este esta pero e tamén ademais así",
+    "ro": "el ea ei ele acesta aceasta acest această dar și însă totuși",
+    "nl": "hij zij ze het dit deze die maar en ook echter toch daarom daarnaast bovendien vervolgens",
+    "sv": "han hon den det de denna detta men och också dock därför sedan",
+    "da": "han hun den det de denne dette men og også dog derfor så",
+    "nb": "han hun den det de denne dette men og også likevel derfor så",
+    "ru": "он она оно они это этот эта эти но и а однако также его её ее их затем потом поэтому тогда",
+    "uk": "він вона воно вони це цей ця ці але та і однак також його її їх потім тому тоді проте",
+    "be": "ён яна яно яны гэта гэты але і аднак таксама яго яе іх потым таму",
+    "bg": "той тя то те това този тази тези но и а обаче също затова",
+    "mk": "тој таа тоа тие ова овој оваа но и а сепак исто затоа",
+    "pl": "on ona ono oni one to ten ta te ale i a jednak także też jego jej ich potem dlatego",
+    "cs": "on ona ono oni to tento tato toto ale a však také jeho její jejich potom proto",
+    "sr": "он она оно они то овај ова ово али и међутим такође on ona ono oni to ovaj ova ovo ali i međutim takođe",
+    "hr": "on ona ono oni to ovaj ova ovo ali i međutim također",
+    "tr": "o bu şu onlar bunlar ancak ama fakat ve ayrıca böylece bunun onun",
+    "id": "dia ia mereka ini itu tetapi namun dan juga kemudian lalu",
+    "ms": "dia ia mereka ini itu tetapi namun dan juga kemudian",
+    "vi": "nó họ nhưng và tuy điều sau",
+    "ar": "هو هي هم هذا هذه ذلك تلك لكن ولكن وهو وهي وهم وقال وأضاف وأضافت وتابع وأوضح وأشار كما ثم وكان وكانت",
+    "fa": "او آنها این آن اما ولی و همچنین وی سپس",
+    "ur": "وہ یہ لیکن اور مگر تاہم انہوں اس",
+    "he": "הוא היא הם הן זה זו אבל אך גם אולם לכן",
+    "hi": "वह वे यह ये लेकिन और मगर इसके उन्होंने उसने परंतु",
+    "el": "αυτός αυτή αυτό αυτοί αλλά και όμως επίσης ωστόσο",
+}
+_PREFIXES = {
+    "zh": (
+        "他",
+        "她",
+        "它",
+        "这",
+        "這",
+        "但",
+        "而且",
+        "然而",
+        "不过",
+        "不過",
+        "因此",
+        "所以",
+        "同时",
+        "同時",
+        "此外",
+        "另外",
+        "对此",
+        "對此",
+    ),
+    "ja": (
+        "彼",
+        "これ",
+        "それ",
+        "この",
+        "その",
+        "しかし",
+        "また",
+        "そして",
+        "だが",
+        "ただ",
+        "さらに",
+        "一方",
+        "なお",
+        "そのため",
+    ),
+    "ko": (
+        "그는",
+        "그녀",
+        "그들",
+        "이는",
+        "이에",
+        "그러나",
+        "하지만",
+        "그리고",
+        "또한",
+        "또 ",
+        "이어",
+        "한편",
+        "따라서",
+    ),
+    "th": ("เขา", "เธอ", "แต่", "และ", "นอกจาก", "อย่างไรก็ตาม", "ดังนั้น", "ซึ่ง", "โดย"),
+}
+_ALIASES = {"no": "nb", "nn": "nb", "bs": "hr", "sh": "sr", "iw": "he", "zlm": "ms", "yue": "zh", "sk": "cs"}
+_SETS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
+
+
+def dangles(text: str, language: str) -> bool:
+    """Tell whether a sentence leans on the one before it: it opens with a pronoun or a connective.
+
+    Args:
+        text: one sentence.
+        language: its BCP-47 tag; of a language without a list nothing dangles.
+    """
+    code = language.split("-", 1)[0].lower()
+    code = _ALIASES.get(code, code)
+    prefixes = _PREFIXES.get(code)
+    if prefixes is not None:
+        return text.lstrip(' "“「『(（').startswith(prefixes)
+    words = _SETS.get(code)
+    if words is None:
+        return False
+    first = _FIRST_WORD.search(text[:40])
+    return first is not None and first.group().lower() in words
