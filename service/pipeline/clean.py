@@ -1,0 +1,77 @@
+"""An article out of what scrapers deliver: title, paragraphs, and a report of what was left out.
+
+Nothing is rewritten: the result is a set of spans of the caller's own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.pipeline import clean_cues
+from service.pipeline.clean_lines import Line, split_lines
+from service.pipeline.clean_rules import find_title, judge
+from service.records import Article, Block, Removed, Span
+
+_HEADING_WORDS = 12
+
+
+def clean_text(text: str, *, clean: bool = True) -> Article:
+    """Return `text` divided into title, kept blocks and removed boilerplate.
+
+    Args:
+        text: plain text, as it was scraped; kept as it is.
+        clean: False keeps everything and only looks for the title.
+
+    Returns:
+        Spans of `text` that do not overlap and hold every character that is not white space.
+    """
+    lines = split_lines(text)
+    if clean:
+        title = judge(lines)
+        if lines and all(line.rule is not None or i == title for i, line in enumerate(lines)):
+            restore(lines)
+    else:
+        first = next((i for i, line in enumerate(lines) if line.prose), 0)
+        title = find_title(lines, first) if len(lines) > 1 else None
+    return assemble(text, lines, title)
+
+
+def restore(lines: Sequence[Line]) -> None:
+    """Keep every sentence after all, or every line where there is no sentence: cleaning never leaves nothing."""
+    sentences = [line for line in lines if line.prose]
+    for line in sentences or lines:
+        line.rule = None
+
+
+def assemble(text: str, lines: Sequence[Line], title: int | None) -> Article:
+    """Return the article that judged lines make.
+
+    Args:
+        text: what the lines index.
+        lines: all lines in order, each with the rule that drops it or None.
+        title: index of the title's line, or None.
+    """
+    blocks: list[Block] = []
+    removed: list[Removed] = []
+    span = None
+    for i, line in enumerate(lines):
+        if i == title:
+            span = Span(line.start, line.end)
+        elif line.rule is not None:
+            removed.append(Removed(line.start, line.end, line.rule))
+        else:
+            blocks.append(Block(line.start, line.end, _kind(lines, i)))
+    return Article(text, span, tuple(blocks), tuple(removed))
+
+
+def warm() -> None:
+    """Load the phrase lists now rather than at the first request."""
+    clean_cues.warm()
+
+
+def _kind(lines: Sequence[Line], i: int) -> str:
+    line = lines[i]
+    if line.item:
+        return "item"
+    short = not line.closed and line.words <= _HEADING_WORDS and line.text[-1] not in ":,;"
+    return "heading" if short and i + 1 < len(lines) and lines[i + 1].prose else "paragraph"
