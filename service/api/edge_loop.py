@@ -1,0 +1,300 @@
+"""The connections of one worker: reads them, times them, bounds them, and says which request goes to a thread next.
+
+Runs in the worker's main loop only and never blocks. It knows nothing of gunicorn.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from service.api import edge_reply
+from service.api.edge_buffer import RequestBuffer, Verdict
+from service.api.edge_conn import Conn, EdgeSocket, State
+from service.config import Settings
+
+MAX_HEAD_BYTES = 64 * 1024
+_RECV_BYTES = 64 * 1024
+# Bytes of unfinished and waiting requests in one worker; two bodies of the largest size always fit.
+_BUDGET_BYTES = 64 * 1024 * 1024
+# A request this small is read even when the budget is spent, so that probes get through; connections bound the sum.
+_SMALL_BYTES = 16 * 1024
+# A client that is refused while it still sends needs a moment to see the reply: closing with unread data would reset
+# the connection and take the reply with it.
+_LINGER_S = 2.0
+_LINGER_BYTES = 1024 * 1024
+# A request younger than this is not given up to make room for a new connection.
+_FAIR_READ_S = 1.0
+
+_REFUSALS = {
+    Verdict.HEAD_TOO_LARGE: edge_reply.HEAD_TOO_LARGE,
+    Verdict.BODY_TOO_LARGE: edge_reply.PAYLOAD_TOO_LARGE,
+    Verdict.MALFORMED: edge_reply.MALFORMED,
+}
+
+
+class EdgeLoop:
+    """All connections of one worker.
+
+    Args:
+        settings: limits and times.
+        poller: what the worker's main loop waits on; each connection is registered with its `Conn` as data.
+        threads: requests that may run at a time.
+        start: hands a connection with a complete `request` to a thread; the worker calls `finished` when it is done.
+    """
+
+    def __init__(
+        self, settings: Settings, poller: selectors.BaseSelector, threads: int, start: Callable[[Conn], object]
+    ) -> None:
+        self._settings = settings
+        self._poller = poller
+        self._threads = threads
+        self._start = start
+        self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
+        self._held = 0
+        self._busy = 0
+        self._scratch = memoryview(bytearray(_RECV_BYTES))
+        # Every connection in one of these has been given the same time, so each dict is in the order of deadlines.
+        self._reading: dict[Conn, None] = {}
+        self._idle: dict[Conn, None] = {}
+        self._closing: dict[Conn, None] = {}
+        self._queued: dict[Conn, None] = {}
+        self._timed = (self._reading, self._idle, self._closing)
+
+    @property
+    def count(self) -> int:
+        """Open connections."""
+        return len(self._reading) + len(self._idle) + len(self._closing) + len(self._queued) + self._busy
+
+    def has_room(self) -> bool:
+        """Whether one more connection may be accepted, perhaps at the cost of another; see `make_room`."""
+        return self.count < self._settings.api_connections or self._dispensable() is not None
+
+    def make_room(self) -> bool:
+        """Close a connection nobody would miss if the limit is reached; False when there is none."""
+        if self.count < self._settings.api_connections:
+            return True
+        conn = self._dispensable()
+        if conn is None:
+            return False
+        if conn.state is State.READING and conn.buffer.size:
+            conn.say(edge_reply.render(edge_reply.TIMEOUT, self._request_id(conn)))
+        self.close(conn)
+        return True
+
+    def _dispensable(self) -> Conn | None:
+        """The connection idle for longest, else one already answered, else the slowest sender."""
+        for conns in (self._idle, self._closing):
+            if conns:
+                return next(iter(conns))
+        slowest = next(iter(self._reading), None)
+        if slowest is None:
+            return None
+        age = time.monotonic() - (slowest.deadline - self._settings.read_timeout_s)
+        return slowest if age >= _FAIR_READ_S else None
+
+    def add(self, sock: socket.socket, client: Any, server: Any) -> None:
+        """Take over an accepted connection."""
+        edge = EdgeSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        edge.setblocking(False)
+        edge.write_timeout_s = self._settings.read_timeout_s
+        conn = Conn(edge, client, server, RequestBuffer(MAX_HEAD_BYTES, self._settings.max_body_bytes))
+        self._arm(conn)
+        self._expect(conn)
+
+    def on_event(self, conn: Conn) -> None:
+        """Act on a connection that has become readable, or was closed by the client."""
+        state = conn.state
+        if state is State.READING or state is State.IDLE:
+            self._receive(conn)
+        elif state is State.CLOSING:
+            self._drain(conn)
+        elif state is not State.CLOSED:
+            self._peek(conn)
+
+    def finished(self, conn: Conn, keep: bool) -> None:
+        """Take a connection back from its thread.
+
+        Args:
+            conn: the connection.
+            keep: whether the reply said that it stays open.
+        """
+        self._busy -= 1
+        conn.request = None
+        self._start_queued()
+        if not keep:
+            self._linger(conn)
+        elif conn.buffer.size:
+            self._arm(conn)
+            self._expect(conn)
+            self._judge(conn, conn.buffer.advance())
+        elif conn.gone:
+            self.close(conn)
+        else:
+            self._arm(conn)
+            conn.state = State.IDLE
+            conn.deadline = time.monotonic() + self._settings.keepalive_s
+            self._idle[conn] = None
+
+    def sweep(self) -> None:
+        """End what has run out of time."""
+        now = time.monotonic()
+        for conns in self._timed:
+            while conns and (conn := next(iter(conns))).deadline <= now:
+                if conn.state is State.READING and conn.buffer.size:
+                    self._refuse(conn, edge_reply.TIMEOUT)
+                else:
+                    self.close(conn)
+
+    def wait_s(self, at_most: float) -> float:
+        """Seconds until `sweep` has something to do, 0 to `at_most`."""
+        nearest = min((next(iter(conns)).deadline for conns in self._timed if conns), default=None)
+        return at_most if nearest is None else min(at_most, max(0.0, nearest - time.monotonic()))
+
+    def hurry(self, reading_s: float, idle_s: float) -> None:
+        """Leave clients that have not sent a complete request yet no more than this time, in seconds."""
+        now = time.monotonic()
+        for conns, seconds in ((self._reading, reading_s), (self._idle, idle_s)):
+            for conn in conns:
+                conn.deadline = min(conn.deadline, now + seconds)
+
+    def close_all(self) -> None:
+        """Close every connection that no thread is using."""
+        for conns in (*self._timed, self._queued):
+            for conn in list(conns):
+                self.close(conn)
+
+    def close(self, conn: Conn) -> None:
+        """Close a connection that no thread is using."""
+        self._leave(conn)
+        self._disarm(conn)
+        self._forget_bytes(conn)
+        conn.state = State.CLOSED
+        conn.sock.close()
+
+    # -- arriving bytes
+
+    def _receive(self, conn: Conn) -> None:
+        got = conn.receive(self._scratch)
+        if not got:
+            if got == 0:
+                self.close(conn)
+            return
+        verdict = conn.buffer.feed(self._scratch[:got])
+        if conn.state is State.IDLE:
+            self._leave(conn)
+            if verdict is Verdict.MORE:
+                self._expect(conn)
+        self._judge(conn, verdict)
+
+    def _judge(self, conn: Conn, verdict: Verdict) -> None:
+        if verdict is Verdict.COMPLETE or verdict is Verdict.SUSPECT:
+            self._admit(conn)
+        elif verdict is not Verdict.MORE:
+            self._refuse(conn, _REFUSALS[verdict])
+        elif not self._fits(conn):
+            self._refuse(conn, edge_reply.OVERLOADED)
+        elif conn.buffer.wants_continue and not conn.continued:
+            conn.continued = True
+            conn.say(edge_reply.CONTINUE)
+
+    def _fits(self, conn: Conn) -> bool:
+        """Count what the connection holds; False when it is over what the worker may hold."""
+        size = conn.buffer.size
+        self._held += size - conn.counted
+        conn.counted = size
+        return size <= _SMALL_BYTES or self._held <= self._budget
+
+    def _admit(self, conn: Conn) -> None:
+        """Give a complete request a thread, or a place in the queue, or a refusal."""
+        if self._busy >= self._threads and (len(self._queued) >= self._settings.api_backlog or not self._fits(conn)):
+            self._refuse(conn, edge_reply.OVERLOADED)
+            return
+        self._leave(conn)
+        conn.continued = False
+        conn.request = conn.buffer.take()
+        if self._busy < self._threads:
+            self._run(conn)
+        else:
+            conn.state = State.QUEUED
+            self._queued[conn] = None
+
+    def _run(self, conn: Conn) -> None:
+        self._forget_bytes(conn)
+        conn.state = State.BUSY
+        self._busy += 1
+        self._start(conn)
+
+    def _start_queued(self) -> None:
+        while self._queued and self._busy < self._threads:
+            conn = next(iter(self._queued))
+            del self._queued[conn]
+            self._run(conn)
+
+    def _peek(self, conn: Conn) -> None:
+        """Something came while a request is waiting or being answered: the next request, or the client has closed.
+
+        The poller is told to look away, as it would report the same again at once.
+        """
+        self._disarm(conn)
+        conn.gone = conn.receive(self._scratch[:1], socket.MSG_PEEK) == 0
+        if conn.gone and conn.state is State.QUEUED:
+            self.close(conn)
+
+    # -- replies of the edge itself
+
+    def _request_id(self, conn: Conn) -> str:
+        return edge_reply.request_id_of(conn.buffer.head, self._settings.trust_request_id)
+
+    def _refuse(self, conn: Conn, refusal: edge_reply.Refusal) -> None:
+        with_body = not conn.buffer.head.startswith(b"HEAD ")
+        conn.say(edge_reply.render(refusal, self._request_id(conn), with_body=with_body))
+        self._leave(conn)
+        self._linger(conn)
+
+    def _linger(self, conn: Conn) -> None:
+        """Half-close, and wait for the client to close, for a bounded time."""
+        self._forget_bytes(conn)
+        conn.buffer = RequestBuffer(0, 0)
+        conn.state = State.CLOSING
+        conn.deadline = time.monotonic() + _LINGER_S
+        self._closing[conn] = None
+        if conn.half_close():
+            self._arm(conn)
+        else:
+            self.close(conn)
+
+    def _drain(self, conn: Conn) -> None:
+        got = conn.receive(self._scratch)
+        conn.drained += got or 0
+        if got == 0 or conn.drained > _LINGER_BYTES:
+            self.close(conn)
+
+    # -- bookkeeping
+
+    def _expect(self, conn: Conn) -> None:
+        """Give the client its time for one whole request."""
+        conn.state = State.READING
+        conn.deadline = time.monotonic() + self._settings.read_timeout_s
+        self._reading[conn] = None
+
+    def _leave(self, conn: Conn) -> None:
+        for conns in (*self._timed, self._queued):
+            conns.pop(conn, None)
+
+    def _arm(self, conn: Conn) -> None:
+        if not conn.armed:
+            self._poller.register(conn.sock, selectors.EVENT_READ, conn)
+            conn.armed = True
+
+    def _disarm(self, conn: Conn) -> None:
+        if conn.armed:
+            self._poller.unregister(conn.sock)
+            conn.armed = False
+
+    def _forget_bytes(self, conn: Conn) -> None:
+        self._held -= conn.counted
+        conn.counted = 0

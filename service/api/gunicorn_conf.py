@@ -1,0 +1,120 @@
+"""gunicorn's configuration from our settings: `gunicorn -c python:service.api.gunicorn_conf service.main_api:app`.
+
+Every name below that gunicorn knows is a setting of gunicorn.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import math
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from service.config import load
+
+# File descriptors beside client connections: listeners, logs, gRPC channels, pipes.
+_OTHER_DESCRIPTORS = 256
+# A worker gives up by itself at the end of the drain; the arbiter only kills one that does not.
+_KILL_MARGIN_S = 3
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `timestamp`, `level`, `logger`, `event`, `pid`, and `exception` when there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        line: dict[str, Any] = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            "pid": record.process,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class JsonLogger(Logger):  # type: ignore[misc]
+    """gunicorn's logger, writing JSON lines to stderr."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set gunicorn's handlers up, then give them our format."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonFormatter())
+
+
+def _shared_memory_or(folder: Path) -> str:
+    """A folder in memory for the files by which workers show the arbiter that they live."""
+    shm = Path("/dev/shm")  # noqa: S108 - gunicorn makes the file with mkstemp and unlinks it at once
+    if shm.is_dir() and os.access(shm, os.W_OK):
+        return str(shm)
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
+
+
+def when_ready(server: Any) -> None:
+    """Keep what the loaded application allocated out of the collector, so that workers go on sharing its pages."""
+    gc.collect()
+    gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Allow as many descriptors as there may be connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _settings.api_connections + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        highest = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Take a dead worker's gauges out of the sums."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+_settings = load()
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+
+bind = [f"{_host}:{_settings.port}"]
+workers = _settings.workers_effective
+threads = _settings.api_threads
+worker_class = "service.api.edge.EdgeWorker"
+worker_connections = max(_settings.api_connections, threads + 1)
+preload_app = True
+keepalive = _settings.keepalive_s
+timeout = math.ceil(_settings.liveness_s)
+graceful_timeout = math.ceil(_settings.drain_delay_s + _settings.drain_timeout_s) + _KILL_MARGIN_S
+backlog = 2048
+
+# The root file system may be read-only: nothing is written but in memory or in the runtime folder.
+worker_tmp_dir = _shared_memory_or(_settings.run_folder)
+control_socket_disable = True
+
+# Client sockets do not block, which rules sendfile out.
+sendfile = False
+http_protocols = "h1"
+http2_cleartext = "off"
+proxy_protocol = "off"
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+# No header may set SCRIPT_NAME or PATH_INFO, whoever sends it.
+forwarder_headers = ""
+header_map = "drop"
+
+logger_class = JsonLogger
+loglevel = _settings.log_level
+errorlog = "-"
+accesslog = None
