@@ -1,0 +1,40 @@
+"""The skips that do not fail a run. Each says why, and holds only where the reason is true of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AllowedSkip:
+    """A reason given to `pytest.skip`, why it is acceptable, and the check that it is true here."""
+
+    reason: str
+    because: str
+    holds: Callable[[], bool]
+
+
+def _cannot_install_packages() -> bool:
+    return os.geteuid() != 0 or shutil.which("apt-get") is None
+
+
+ALLOWED = (
+    AllowedSkip(
+        reason="Apertium packages are not installed",
+        because="they come from the distribution; without root or apt the tests cannot bring them",
+        holds=_cannot_install_packages,
+    ),
+    AllowedSkip(
+        reason="needs root",
+        because="the test changes users, which only root may do",
+        holds=lambda: os.geteuid() != 0,
+    ),
+)
+
+
+def is_allowed(reason: str) -> bool:
+    """Whether a skip with this reason is listed, and the reason true of this machine."""
+    return any(reason == entry.reason and entry.holds() for entry in ALLOWED)
