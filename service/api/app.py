@@ -1,0 +1,111 @@
+"""The Flask application: which resources it has, and what happens around every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask, Response, g, request
+
+from service import languages, telemetry
+from service.api import catalog, detect, docs, guards, health, problems, summarize, translate
+from service.api.context import EXTENSION, Call, PipelineLike, Services, services
+from service.api.resource import Resource
+from service.config import Settings
+from service.telemetry import HttpMetrics
+
+RESOURCES: tuple[Resource, ...] = (
+    summarize.resource,
+    translate.resource,
+    detect.resource,
+    catalog.resource,
+    health.resource,
+    docs.resource,
+)
+
+_PROBES = frozenset({"health.livez", "health.readyz", "health.metrics"})
+
+
+def create_app(
+    settings: Settings,
+    pipeline: PipelineLike,
+    *,
+    draining: Callable[[], bool],
+    live: Callable[[], bool],
+    refusing: Callable[[], bool] | None = None,
+) -> Flask:
+    """The HTTP API as a WSGI application.
+
+    Args:
+        settings: limits and times.
+        pipeline: does the work.
+        draining: true once the process is to be unready.
+        live: false once the process is stuck.
+        refusing: true once new work is turned away; default is `draining`. Given apart, requests that balancers still
+            send during `drain_delay_s` are served.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        pipeline=pipeline,
+        draining=draining,
+        refusing=refusing or draining,
+        live=live,
+        metrics=HttpMetrics(lambda tag: languages.canonical(tag) == tag),
+    )
+    problems.register(app)
+    app.before_request(guards.begin)
+    app.after_request(_finish)
+    app.teardown_request(_leave)
+    for resource in RESOURCES:
+        app.register_blueprint(resource)
+    docs.prepare(app, RESOURCES)
+    return app
+
+
+def _finish(response: Response) -> Response:
+    call: Call = g.call
+    elapsed = call.elapsed_ms
+    timing = f"total;dur={elapsed:.2f}"
+    if call.queue_ms is not None and call.model_ms is not None:
+        timing += f", queue;dur={call.queue_ms:.2f}, model;dur={call.model_ms:.2f}"
+    headers = response.headers
+    headers["X-Request-Id"] = call.request_id
+    headers["Server-Timing"] = timing
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Cache-Control", "no-store")
+    if guards.CLOSE_FLAG in request.environ:
+        headers["Connection"] = "close"
+    # Run by the server once the last byte is sent: the caller does not wait for its own log line.
+    response.call_on_close(
+        partial(_account, services().metrics, call, request.method, request.endpoint or "none", response)
+    )
+    return response
+
+
+def _account(metrics: HttpMetrics, call: Call, method: str, endpoint: str, response: Response) -> None:
+    elapsed = call.elapsed_ms
+    name = endpoint.rpartition(".")[2]
+    metrics.request(name, response.status_code, call.code, elapsed / 1000)
+    if call.engine:
+        metrics.item(call.task, call.engine, call.language)
+    log = telemetry.logger()
+    telemetry.bind_request(call.request_id)
+    (log.debug if endpoint in _PROBES else log.info)(
+        "request",
+        method=method,
+        endpoint=name,
+        status=response.status_code,
+        code=call.code,
+        ms=round(elapsed, 2),
+        bytes=response.content_length,
+        language=call.language,
+        engine=call.engine,
+    )
+
+
+def _leave(_error: BaseException | None) -> None:
+    if g.pop("counted", False):
+        services().metrics.in_flight.dec()

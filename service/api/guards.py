@@ -1,0 +1,122 @@
+"""Checks before a view runs: who asks, what comes, how large it is and how long it may take."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from flask import g, request
+
+from service import telemetry
+from service.api.context import Call, Services, gone_probe, services
+from service.errors import BadRequest, Draining, PayloadTooLarge, UnsupportedMediaType
+from service.records import CallContext
+
+# Read by the worker: the rest of the body must not be read, so the connection cannot be used again.
+CLOSE_FLAG = "precis.close"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DEADLINE = re.compile(r"[0-9]{1,12}")
+_CHUNK = 64 * 1024
+
+
+def new_id() -> str:
+    """A random id of 24 characters."""
+    return os.urandom(12).hex()
+
+
+def begin() -> None:
+    """Open the record of a request and refuse a body that is announced too large, whatever the path."""
+    serving = services()
+    environ = request.environ
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    trusted = serving.settings.trust_request_id and _REQUEST_ID.fullmatch(given)
+    call = Call(request_id=given if trusted else new_id(), started=time.monotonic())
+    g.call = call
+    telemetry.bind_request(call.request_id)
+    serving.metrics.in_flight.inc()
+    g.counted = True
+    announced = environ.get("CONTENT_LENGTH") or "0"
+    if announced != "0" and (not announced.isdecimal() or int(announced) > serving.settings.max_body_bytes):
+        raise _too_large(serving)
+
+
+def json_body() -> bytes:
+    """The body of this request, after every check that can be made without parsing it.
+
+    Raises:
+        Draining: new work is turned away.
+        UnsupportedMediaType: not JSON, or compressed.
+        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        BadRequest: a header asks for what does not exist, or the body ended early.
+    """
+    serving = services()
+    if serving.refusing():
+        raise Draining("the service is shutting down; send the request again")
+    _refuse_unknown_wishes()
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("send the body as `Content-Type: application/json`")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("JSON is read as UTF-8 only")
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
+        raise UnsupportedMediaType("compressed bodies are not read; send the body without `Content-Encoding`")
+    return _read(serving)
+
+
+def call_context() -> CallContext:
+    """Deadline, id and hang-up check of this request.
+
+    Raises:
+        BadRequest: `X-Deadline-Ms` is not a whole number between 1 and the longest deadline.
+    """
+    settings = services().settings
+    call: Call = g.call
+    seconds = settings.request_timeout_s
+    wish = request.environ.get("HTTP_X_DEADLINE_MS")
+    if wish is not None:
+        longest = int(settings.max_deadline_s * 1000)
+        if not _DEADLINE.fullmatch(wish) or not 1 <= int(wish) <= longest:
+            raise BadRequest(f"`X-Deadline-Ms` must be a whole number from 1 to {longest}", field="X-Deadline-Ms")
+        seconds = int(wish) / 1000
+    return CallContext(call.request_id, call.started + seconds, gone=gone_probe(request.environ))
+
+
+def _refuse_unknown_wishes() -> None:
+    environ = request.environ
+    if "HTTP_IDEMPOTENCY_KEY" in environ:
+        raise BadRequest("`Idempotency-Key` is not supported yet", field="Idempotency-Key")
+    accept = environ.get("HTTP_ACCEPT", "")
+    if "event-stream" in accept.lower() and not request.accept_mimetypes.accept_json:
+        raise BadRequest("streaming (`Accept: text/event-stream`) is not supported yet", field="Accept")
+
+
+def _read(serving: Services) -> bytes:
+    environ = request.environ
+    stream = environ["wsgi.input"]
+    length = environ.get("CONTENT_LENGTH")
+    if length:
+        wanted = int(length)
+        body: bytes = stream.read(wanted)
+        while len(body) < wanted:
+            more = stream.read(wanted - len(body))
+            if not more:
+                raise BadRequest("the body ended before its announced length")
+            body += more
+        return body
+    if not environ.get("HTTP_TRANSFER_ENCODING"):
+        return b""
+    limit = serving.settings.max_body_bytes
+    pieces: list[bytes] = []
+    size = 0
+    while piece := stream.read(min(_CHUNK, limit + 1 - size)):
+        size += len(piece)
+        if size > limit:
+            raise _too_large(serving)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large(serving: Services) -> PayloadTooLarge:
+    request.environ[CLOSE_FLAG] = True
+    return PayloadTooLarge(f"the body is over the limit of {serving.settings.max_body_bytes} bytes")

@@ -1,0 +1,214 @@
+"""Replies of the pipeline as JSON bytes. Their shapes are declared in `replies`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic_core import to_json
+
+from service.api.problems import item_error
+from service.pipeline.offsets import utf16_map
+from service.pipeline.requests import (
+    DetectReply,
+    Explanation,
+    LanguagesReply,
+    Provenance,
+    SummarizeReply,
+    TimingTotals,
+    TranslateReply,
+    Translation,
+    Warn,
+)
+from service.records import Detection, ModelInfo, Removed, Span, Usage
+
+Unit = Literal["codepoint", "utf16"]
+Object = dict[str, object]
+Place = Callable[[int], int]
+
+
+def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
+    """The body of a summarize reply.
+
+    Args:
+        reply: offsets in code points.
+        reply_id: names this reply.
+        unit: what the offsets are turned into.
+    """
+    place = _placing(reply.source, unit)
+    summary = reply.summary
+    body: Object = {
+        "id": reply_id,
+        "language": _language(reply.language, reply.detected),
+        "title": reply.title,
+    }
+    if reply.from_html:
+        body["article"] = {"text": reply.source}
+    body["summary"] = {
+        "text": summary.text,
+        "language": summary.language,
+        "format": summary.format,
+        "engine": summary.engine,
+        "degraded": summary.degraded,
+        "sentences": [{"text": s.text, "sources": _spans(s.sources, place)} for s in summary.sentences],
+    }
+    body["translations"] = [_ending({"language": t.target}, t) for t in reply.translations]
+    body["cleaning"] = {"removed": [_removed(reply.source, r, place) for r in reply.removed]}
+    coverage = reply.coverage
+    body["coverage"] = {
+        "input_characters": coverage.input_characters,
+        "used_characters": coverage.used_characters,
+        "chunks": coverage.chunks,
+        "truncated": coverage.truncated,
+    }
+    _closing(body, reply.usage, reply.timing, reply.provenance, reply.warnings)
+    if reply.explain is not None:
+        body["explain"] = _explanation(reply.explain, place)
+    return to_json(body)
+
+
+def translate(reply: TranslateReply, reply_id: str, *, detected: bool) -> bytes:
+    """The body of a translate reply; `detected` is false when the caller named the source language."""
+    body: Object = {
+        "id": reply_id,
+        "translations": [
+            _ending({"index": t.index, "source": t.source, "target": t.target}, t) for t in reply.translations
+        ],
+        "languages": [{"index": i, **_language(d, detected)} for i, d in enumerate(reply.languages)],
+    }
+    _closing(body, reply.usage, reply.timing, reply.provenance, reply.warnings)
+    return to_json(body)
+
+
+def detect(reply: DetectReply) -> bytes:
+    """The body of a detect reply."""
+    return to_json(
+        {
+            "results": [
+                {
+                    "index": index,
+                    "language": found.language,
+                    "confidence": round(found.confidence, 4),
+                    "alternatives": [
+                        {"language": c.language, "confidence": round(c.confidence, 4)} for c in found.alternatives
+                    ],
+                }
+                for index, found in enumerate(reply.results)
+            ]
+        }
+    )
+
+
+def catalogue_languages(reply: LanguagesReply) -> bytes:
+    """The body of /v1/languages."""
+    return to_json(
+        {
+            "languages": [
+                {
+                    "code": entry.code,
+                    "name": entry.name,
+                    "native": entry.native,
+                    "direction": entry.direction,
+                    "detect": entry.detect,
+                    "engines": entry.engines,
+                    "targets": [
+                        {"code": t.code, "engine": t.engine, "route": t.route, "quality": t.quality}
+                        for t in entry.targets
+                    ],
+                }
+                for entry in reply.languages
+            ],
+            "missing": reply.missing,
+        }
+    )
+
+
+def catalogue_models(models: Sequence[ModelInfo]) -> bytes:
+    """The body of /v1/models."""
+    return to_json(
+        {
+            "models": [
+                {
+                    "id": model.id,
+                    "task": model.task.value,
+                    "revision": model.revision,
+                    "digest": model.digest,
+                    "quality": model.quality,
+                    "rank": model.rank,
+                    "licence": model.licence,
+                    "languages": model.languages,
+                    "directions": [
+                        {"source": d.source, "target": d.target, "route": d.route} for d in model.directions
+                    ],
+                    "missing": model.missing,
+                }
+                for model in models
+            ]
+        }
+    )
+
+
+def _placing(source: str, unit: Unit) -> Place | None:
+    # None means "as they are": code points, or a text whose every character is one UTF-16 unit.
+    if unit == "codepoint" or source.isascii():
+        return None
+    return utf16_map(source)
+
+
+def _span(start: int, end: int, place: Place | None) -> Object:
+    if place is None:
+        return {"start": start, "end": end}
+    return {"start": place(start), "end": place(end)}
+
+
+def _spans(spans: Sequence[Span], place: Place | None) -> list[Object]:
+    return [_span(span.start, span.end, place) for span in spans]
+
+
+def _removed(source: str, removed: Removed, place: Place | None) -> Object:
+    made = _span(removed.start, removed.end, place)
+    made["rule"] = removed.rule
+    made["text"] = source[removed.start : removed.end]
+    return made
+
+
+def _explanation(explain: Explanation, place: Place | None) -> Object:
+    return {
+        "cleaned_text": explain.cleaned_text,
+        "chunks": _spans(explain.chunks, place),
+        "sentences": [{**_span(s.start, s.end, place), "score": s.score} for s in explain.sentences],
+    }
+
+
+def _language(found: Detection, detected: bool) -> Object:
+    return {"code": found.language, "confidence": round(found.confidence, 4), "detected": detected}
+
+
+def _ending(made: Object, translation: Translation) -> Object:
+    if translation.error is not None:
+        made["status"] = "error"
+        made["error"] = item_error(translation.error)
+        return made
+    made["status"] = "ok"
+    made["text"] = translation.text
+    made["engine"] = translation.engine
+    made["route"] = translation.route
+    made["quality"] = translation.quality
+    return made
+
+
+def _closing(
+    body: Object, usage: Usage, timing: TimingTotals, provenance: Provenance, warnings: Sequence[Warn]
+) -> None:
+    body["usage"] = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    body["timing_ms"] = {
+        "total": round(timing.total, 2),
+        "queue": round(timing.queue, 2),
+        "model": round(timing.model, 2),
+    }
+    body["provenance"] = {
+        "service_version": provenance.service_version,
+        "models": [{"id": m.id, "revision": m.revision, "digest": m.digest} for m in provenance.models],
+        "config_digest": provenance.config_digest,
+    }
+    body["warnings"] = [{"code": w.code, "detail": w.detail} for w in warnings]

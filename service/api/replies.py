@@ -1,0 +1,240 @@
+"""Shapes of the replies, for /openapi.json and for tests.
+
+Replies are rendered without these models, because checking our own output on every request would cost more than making
+it; the tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Offset = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Shape(BaseModel):
+    """A JSON object whose fields are all known. Fields with a default may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SpanShape(Shape):
+    """A half-open range, in the unit asked for."""
+
+    start: Offset
+    end: Offset
+
+
+class LanguageShape(Shape):
+    """The language of the source; `detected` is false when the caller named it."""
+
+    code: str
+    confidence: Share
+    detected: bool
+
+
+class ArticleShape(Shape):
+    """All visible text of the HTML sent; every offset of the reply indexes it."""
+
+    text: str
+
+
+class SummarySentenceShape(Shape):
+    """A sentence of the summary and where in the source it comes from."""
+
+    text: str
+    sources: list[SpanShape]
+
+
+class SummaryShape(Shape):
+    """The summary; `degraded` says what it was degraded to, or is null."""
+
+    text: str
+    language: str
+    format: Literal["paragraph", "bullets", "headline"]
+    engine: str
+    degraded: str | None
+    sentences: list[SummarySentenceShape]
+
+
+class ItemErrorShape(Shape):
+    """Why one item failed, with a code of the error table."""
+
+    code: str
+    detail: str
+    supported: list[str] = Field(default_factory=list)
+
+
+class SummaryTranslationShape(Shape):
+    """The summary in another language."""
+
+    language: str
+    status: Literal["ok"]
+    text: str
+    engine: str
+    route: list[str]
+    quality: str
+
+
+class SummaryTranslationErrorShape(Shape):
+    """A translation of the summary that failed, alone."""
+
+    language: str
+    status: Literal["error"]
+    error: ItemErrorShape
+
+
+class TranslationShape(Shape):
+    """One text in one target language."""
+
+    index: Offset
+    source: str
+    target: str
+    status: Literal["ok"]
+    text: str
+    engine: str
+    route: list[str]
+    quality: str
+
+
+class TranslationErrorShape(Shape):
+    """A translation that failed, alone."""
+
+    index: Offset
+    source: str
+    target: str
+    status: Literal["error"]
+    error: ItemErrorShape
+
+
+class RemovedShape(SpanShape):
+    """A stretch that cleaning dropped."""
+
+    rule: str
+    text: str
+
+
+class CleaningShape(Shape):
+    """What cleaning dropped, in order of the source."""
+
+    removed: list[RemovedShape]
+
+
+class CoverageShape(Shape):
+    """How much of the input was read."""
+
+    input_characters: Offset
+    used_characters: Offset
+    chunks: Offset
+    truncated: bool
+
+
+class UsageShape(Shape):
+    """Tokens, or words for engines without a tokenizer."""
+
+    input_tokens: Offset
+    output_tokens: Offset
+
+
+class TimingShape(Shape):
+    """Milliseconds: all, waiting for engines, in engines."""
+
+    total: Milliseconds
+    queue: Milliseconds
+    model: Milliseconds
+
+
+class UsedModelShape(Shape):
+    """A model that took part."""
+
+    id: str
+    revision: str
+    digest: str
+
+
+class ProvenanceShape(Shape):
+    """What made the reply, so that it can be made again."""
+
+    service_version: str
+    models: list[UsedModelShape]
+    config_digest: str
+
+
+class WarningShape(Shape):
+    """Something to know of a reply that is good otherwise."""
+
+    code: str
+    detail: str
+
+
+class ScoredSentenceShape(SpanShape):
+    """A sentence of the source; its score is null where the engine did not pick it."""
+
+    score: float | None
+
+
+class ExplainShape(Shape):
+    """How the summary came about."""
+
+    cleaned_text: str
+    chunks: list[SpanShape]
+    sentences: list[ScoredSentenceShape]
+
+
+class SummarizeReplyShape(Shape):
+    """A summary and its translations."""
+
+    id: str
+    language: LanguageShape
+    title: str | None
+    article: ArticleShape | None = None
+    summary: SummaryShape
+    translations: list[SummaryTranslationShape | SummaryTranslationErrorShape]
+    cleaning: CleaningShape
+    coverage: CoverageShape
+    usage: UsageShape
+    timing_ms: TimingShape
+    provenance: ProvenanceShape
+    warnings: list[WarningShape]
+    explain: ExplainShape | None = None
+
+
+class TextLanguageShape(LanguageShape):
+    """The language of one of the texts."""
+
+    index: Offset
+
+
+class TranslateReplyShape(Shape):
+    """All translations: every target of text 0, then of text 1."""
+
+    id: str
+    translations: list[TranslationShape | TranslationErrorShape]
+    languages: list[TextLanguageShape]
+    usage: UsageShape
+    timing_ms: TimingShape
+    provenance: ProvenanceShape
+    warnings: list[WarningShape]
+
+
+class CandidateShape(Shape):
+    """One possible language."""
+
+    language: str
+    confidence: Share
+
+
+class DetectionShape(CandidateShape):
+    """The language of one text; `und` where an honest answer is not possible."""
+
+    index: Offset
+    alternatives: list[CandidateShape]
+
+
+class DetectReplyShape(Shape):
+    """One detection a text, in order."""
+
+    results: list[DetectionShape]

@@ -1,0 +1,75 @@
+"""Blueprints that know what they serve, so that /openapi.json is made from the routes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, g
+from pydantic import BaseModel
+
+from service.api.context import Call
+from service.api.validation import Body
+
+View = Callable[[], Response]
+
+# What every endpoint that reads a body can answer, beside its own failures.
+BODY_ERRORS = (
+    "bad_request",
+    "payload_too_large",
+    "unsupported_media_type",
+    "too_long",
+    "overloaded",
+    "engine_failed",
+    "draining",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path, as it is documented.
+
+    Attributes:
+        reply: shape of the 200 reply, or the content type where it is not JSON.
+        errors: codes of the error table this operation can answer.
+        examples: by name, bodies to try.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    reply: type[BaseModel] | str
+    request: type[Body] | None = None
+    errors: tuple[str, ...] = ()
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Resource(Blueprint):
+    """The routes of one file."""
+
+    def __init__(self, name: str, import_name: str) -> None:
+        super().__init__(name, import_name)
+        self.operations: list[Operation] = []
+
+    def serves(self, operation: Operation) -> Callable[[View], View]:
+        """Route a view and document it."""
+
+        def keep(view: View) -> View:
+            self.operations.append(operation)
+            self.add_url_rule(operation.path, operation.name, view, methods=[operation.method])
+            return view
+
+        return keep
+
+
+def json_reply(body: bytes) -> Response:
+    """A 200 reply with JSON that is rendered already."""
+    return Response(body, content_type="application/json")
+
+
+def current_call() -> Call:
+    """The record of the request being answered."""
+    call: Call = g.call
+    return call

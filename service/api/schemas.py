@@ -1,0 +1,230 @@
+"""Request bodies of version 1, and how they become requests of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from service import languages
+from service.api.validation import BRANCH, Body, wrong
+from service.config import Settings
+from service.errors import TooLong, UnsupportedLanguage
+from service.pipeline.requests import (
+    AUTO,
+    LENGTHS,
+    DetectRequest,
+    Length,
+    SummarizeRequest,
+    TranslateRequest,
+    Unit,
+)
+
+MAX_TAG = 35  # BCP-47 tags in use are no longer, and no longer one is ever repeated in a reply
+MAX_LIST = 1000  # above every setting, so that a list of a million items ends early
+PLANNED = "is not supported yet"
+
+
+def _no_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not hold NUL characters")
+    return value
+
+
+def _branch(value: Any) -> str:
+    return f"{BRANCH}many" if isinstance(value, list) else f"{BRANCH}one"
+
+
+def _length_branch(value: Any) -> str:
+    return f"{BRANCH}bound" if isinstance(value, dict | LengthBound) else f"{BRANCH}name"
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+LanguageTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(_no_nul)]
+EngineId = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9._:/@-]{1,100}$", description="`auto`, or a model id of `/v1/models`"),
+]
+Texts = Annotated[
+    Annotated[Text, Tag(f"{BRANCH}one")]
+    | Annotated[list[Text], Field(min_length=1, max_length=MAX_LIST), Tag(f"{BRANCH}many")],
+    Discriminator(_branch),
+]
+Targets = Annotated[
+    Annotated[LanguageTag, Tag(f"{BRANCH}one")]
+    | Annotated[list[LanguageTag], Field(min_length=1, max_length=MAX_LIST), Tag(f"{BRANCH}many")],
+    Discriminator(_branch),
+]
+
+
+# A default is not validated: this one only marks a bound that was not given, and null stays refused.
+_LEFT_OUT: Any = None
+
+
+class LengthBound(BaseModel):
+    """An upper bound on a summary. Exactly one field is given."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
+
+    sentences: Annotated[int, Field(ge=1, le=1000)] = _LEFT_OUT
+    words: Annotated[int, Field(ge=1, le=10_000)] = _LEFT_OUT
+    characters: Annotated[int, Field(ge=1, le=100_000)] = _LEFT_OUT
+
+    @model_validator(mode="after")
+    def _one(self) -> LengthBound:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must hold exactly one of `sentences`, `words` and `characters`")
+        return self
+
+    def bound(self) -> Length:
+        """The bound as the pipeline takes it."""
+        given: dict[Unit, int] = {
+            "sentences": self.sentences,
+            "words": self.words,
+            "characters": self.characters,
+        }
+        return next(Length(unit, at_most) for unit, at_most in given.items() if at_most is not _LEFT_OUT)
+
+
+class SummarizeBody(Body):
+    """An article to summarize, as `text` or as `html`."""
+
+    planned: ClassVar = {"faithfulness": PLANNED}
+    nested: ClassVar = {"length": LengthBound}
+
+    text: Text | None = Field(None, description="the article as plain text")
+    html: Text | None = Field(None, description="the article as HTML; exactly one of `text` and `html` is given")
+    language: LanguageTag = Field(AUTO, description="language of the article, a BCP-47 tag, or `auto`")
+    length: Annotated[
+        Annotated[Literal["short", "medium", "long"], Tag(f"{BRANCH}name")]
+        | Annotated[LengthBound, Tag(f"{BRANCH}bound")],
+        Discriminator(_length_branch),
+    ] = Field(
+        "short", description="upper bound on the summary: 2, 4 or 8 sentences, or a bound of its own; kept exactly"
+    )
+    format: Literal["paragraph", "bullets", "headline"] = "paragraph"
+    summary_language: LanguageTag | None = Field(None, description="language of the summary; default the article's")
+    translate_to: list[LanguageTag] = Field(
+        [], max_length=MAX_LIST, description="languages to translate the summary into; each has its own status"
+    )
+    engine: EngineId = AUTO
+    translate_engine: EngineId = AUTO
+    clean: bool = Field(True, description="drop boilerplate before summarizing")
+    offsets: Literal["codepoint", "utf16"] = Field("codepoint", description="unit of every offset in the reply")
+    explain: bool = Field(False, description="add the cleaned text, the chunks and the scores of sentences")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SummarizeBody:
+        if (self.text is None) == (self.html is None):
+            raise ValueError("exactly one of `text` and `html` must be given")
+        return self
+
+    def to_request(self, settings: Settings) -> SummarizeRequest:
+        """The request for the pipeline.
+
+        Raises:
+            BadRequest: more targets than the settings allow.
+            TooLong: the text is over the limit.
+            UnsupportedLanguage: a language of the source or the summary that is not known.
+        """
+        if self.text is not None:
+            check_length("text", self.text, settings)
+        return SummarizeRequest(
+            text=self.text,
+            html=self.html,
+            language=known_language("language", self.language),
+            length=LENGTHS[self.length] if isinstance(self.length, str) else self.length.bound(),
+            format=self.format,
+            summary_language=None
+            if self.summary_language is None
+            else known_language("summary_language", self.summary_language, auto=False),
+            translate_to=target_tags("translate_to", self.translate_to, settings),
+            engine=self.engine,
+            translate_engine=self.translate_engine,
+            clean=self.clean,
+            explain=self.explain,
+        )
+
+
+class TranslateBody(Body):
+    """Texts to translate into one language or several."""
+
+    planned: ClassVar = dict.fromkeys(("html", "keep", "glossary", "alternatives"), PLANNED)
+
+    text: Texts = Field(description="one text or a list; as many come back, in order")
+    source: LanguageTag = Field(AUTO, description="language of the texts, a BCP-47 tag, or `auto`")
+    target: Targets = Field(description="one language or a list; each has its own status")
+    format: Literal["text", "html", "markdown"] = Field("text", description="only `text` is supported yet")
+    engine: EngineId = AUTO
+
+    def to_request(self, settings: Settings) -> TranslateRequest:
+        """The request for the pipeline.
+
+        Raises:
+            BadRequest: more texts or targets than the settings allow, or a format that does not exist yet.
+            TooLong: a text is over the limit.
+            UnsupportedLanguage: a source language that is not known.
+        """
+        if self.format != "text":
+            raise wrong("format", f"`{self.format}` {PLANNED}")
+        targets = [self.target] if isinstance(self.target, str) else self.target
+        return TranslateRequest(
+            texts=checked_texts(self.text, settings),
+            targets=target_tags("target", targets, settings),
+            source=known_language("source", self.source),
+            engine=self.engine,
+        )
+
+
+class DetectBody(Body):
+    """Texts whose language is asked for."""
+
+    text: Texts = Field(description="one text or a list")
+    top: int = Field(3, ge=1, le=20, description="number of candidates wanted for each text")
+
+    def to_request(self, settings: Settings) -> DetectRequest:
+        """The request for the pipeline.
+
+        Raises:
+            BadRequest: more texts than the settings allow.
+            TooLong: a text is over the limit.
+        """
+        return DetectRequest(texts=checked_texts(self.text, settings), top=self.top)
+
+
+def check_length(field: str, text: str, settings: Settings) -> None:
+    """Refuse a text over the limit, by name."""
+    if len(text) > settings.max_text_characters:
+        raise TooLong(f"`{field}` has {len(text)} characters; the limit is {settings.max_text_characters}", field=field)
+
+
+def checked_texts(given: str | Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """One text or several as a tuple, none over the limit and no more than the settings allow."""
+    if isinstance(given, str):
+        check_length("text", given, settings)
+        return (given,)
+    if len(given) > settings.max_texts:
+        raise wrong("text", f"has {len(given)} texts; the limit is {settings.max_texts}")
+    for index, text in enumerate(given):
+        check_length(f"text[{index}]", text, settings)
+    return tuple(given)
+
+
+def known_language(field: str, tag: str, *, auto: bool = True) -> str:
+    """The canonical form of a tag of the source side, or `auto` where that is allowed."""
+    if auto and tag == AUTO:
+        return AUTO
+    canonical = languages.canonical(tag)
+    if canonical is None:
+        raise UnsupportedLanguage(f"`{field}` is not a language that is known here; see /v1/languages", field=field)
+    return canonical
+
+
+def target_tags(field: str, tags: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """Targets in canonical form, each once, in order; unknown ones as given, so that they fail alone."""
+    if len(tags) > settings.max_targets:
+        raise wrong(field, f"has {len(tags)} languages; the limit is {settings.max_targets}")
+    return tuple(dict.fromkeys(languages.canonical(tag) or tag for tag in tags))

@@ -1,0 +1,122 @@
+"""A hand-written pipeline: enough of an answer to every request, and switches to make it fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from service.errors import UnsupportedLanguage
+from service.pipeline.requests import (
+    Coverage,
+    DetectReply,
+    DetectRequest,
+    Explanation,
+    LanguageEntry,
+    LanguagesReply,
+    Provenance,
+    ReplySentence,
+    ScoredSentence,
+    SummarizeReply,
+    SummarizeRequest,
+    Summary,
+    Target,
+    TimingTotals,
+    TranslateReply,
+    TranslateRequest,
+    Translation,
+    UsedModel,
+    Warn,
+)
+from service.records import CallContext, Candidate, Detection, Direction, ModelInfo, Removed, Span, Task, Usage
+
+TEXT = "The bridge 🌉 opens today. Read more: Cats"
+PROVENANCE = Provenance("0.1.0", (UsedModel("extractive", "1", "sha256:00"),), "abc")
+
+
+@dataclass
+class FakePipeline:
+    """Answers at once; raises `error` when it is set; remembers the last request and context."""
+
+    error: Exception | None = None
+    request: object = None
+    context: CallContext | None = None
+    requests: list[object] = field(default_factory=list)
+
+    def _take(self, request: object, context: CallContext | None = None) -> None:
+        self.request, self.context = request, context
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+
+    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+        self._take(request, context)
+        source = request.text if request.text is not None else "visible text 🌉 of the page"
+        end = source.find(".") + 1 or len(source)
+        language = "en" if request.language == "auto" else request.language
+        translations = tuple(self._translation(0, language, target, "Texto.") for target in request.translate_to)
+        return SummarizeReply(
+            source=source,
+            from_html=request.html is not None,
+            language=Detection(language, 0.987654321),
+            detected=request.language == "auto",
+            title=None,
+            summary=Summary(
+                source[:end],
+                language,
+                request.format,
+                "extractive",
+                None,
+                (ReplySentence(source[:end], (Span(0, end),)),),
+            ),
+            translations=translations,
+            removed=(Removed(end, len(source), "read_more"),) if end < len(source) else (),
+            coverage=Coverage(len(source), end, 1, False),
+            usage=Usage(4, 2),
+            timing=TimingTotals(3.14159, 1.0, 2.0),
+            provenance=PROVENANCE,
+            warnings=(Warn("shortened", "the summary was shortened"),),
+            explain=Explanation(
+                source[:end], (Span(0, end),), (ScoredSentence(0, end, 0.5), ScoredSentence(0, end, None))
+            )
+            if request.explain
+            else None,
+        )
+
+    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+        self._take(request, context)
+        source = "en" if request.source == "auto" else request.source
+        return TranslateReply(
+            translations=tuple(
+                self._translation(index, source, target, f"<{text}>")
+                for index, text in enumerate(request.texts)
+                for target in request.targets
+            ),
+            languages=tuple(Detection(source, 1.0) for _ in request.texts),
+            usage=Usage(1, 1),
+            timing=TimingTotals(1.0, 0.0, 1.0),
+            provenance=PROVENANCE,
+            warnings=(),
+        )
+
+    def detect(self, request: DetectRequest) -> DetectReply:
+        self._take(request)
+        best = (Candidate("en", 0.9), Candidate("nl", 0.05))[: request.top]
+        return DetectReply(tuple(Detection("en", 0.9, best) for _ in request.texts))
+
+    def languages(self) -> LanguagesReply:
+        self._take(None)
+        target = Target("es", "apertium", ("en", "es"), "gist")
+        entry = LanguageEntry("en", "English", "English", "ltr", True, ("extractive",), (target,))
+        return LanguagesReply((entry,), ("apt install apertium-eng-cat",))
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        self._take(None)
+        model = ModelInfo("extractive", Task.SUMMARIZE, "1", "", "extractive", 900, "Apache-2.0", ("*",))
+        direction = Direction("en", "es", ("en", "es"))
+        return (model, replace(model, id="apertium", task=Task.TRANSLATE, languages=("en",), directions=(direction,)))
+
+    @staticmethod
+    def _translation(index: int, source: str, target: str, text: str) -> Translation:
+        if target not in ("es", "fr", "ca"):
+            error = UnsupportedLanguage(f"no engine translates to {target}", supported=("es", "fr", "ca"))
+            return Translation(index, source, target, error=error)
+        return Translation(index, source, target, text, "apertium", (source, target), "gist")
