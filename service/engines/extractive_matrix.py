@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _OTHER, _LETTER, _DENSE = 0, 1, 2
 # Hiragana to CJK extension A, unified ideographs, Hangul syllables, compatibility ideographs, planes 2 and 3.

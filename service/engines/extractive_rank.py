@@ -11,15 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.engines.extractive_matrix import Floats, build
+from service.engines.extractive_matrix import Flags, Floats, Matrix, build
 from service.openers import dangles
 
-_LEAD_WEIGHT, _LEAD_DECAY = 4.0, 2.0
+# Settled on news, encyclopedias, how-tos and dialogues in 18 languages, see docs/BENCHMARKS.md: all lie on
+# broad plateaus, none is tuned to one collection.
+_CENTRAL_POWER = 0.8
+_LEAD_WEIGHT, _LEAD_FADE = (
+    4.0,
+    0.3,
+)  # of the position prior at the first pick, and how much less it counts at each later
+_LEAD_SENTENCES, _LEAD_SHARE = 2.0, 0.1  # reach of the prior: sentences, or this share of a long text's sentences
 _TITLE_WEIGHT = 0.5
-_LENGTH_POWER, _LENGTH_CAP = 0.2, 300
+_FULL_LENGTH = 130  # characters from which a sentence is not too short to say something; half of it without blanks
 _REPEAT = 0.75  # cosine from which two sentences count as the same one
 _REDUNDANCY = 0.5
-_DANGLING = 0.7
+_DANGLING = 0.8
 
 _TERMINAL = ".!?…。！？．｡।॥؟۔؛።፧។៕။։;:»”’\"'」』)）"
 _QUESTION = ("?", "？", "؟", "፧", "՞")
@@ -27,7 +34,7 @@ _QUESTION = ("?", "？", "؟", "፧", "՞")
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A chosen sentence and its score; scores fall from pick to pick of equal form but need not be strictly ordered."""
+    """A chosen sentence and its score at the time of the choice, above 0; comparable within one text only."""
 
     index: int
     score: float
@@ -85,42 +92,44 @@ def rank(texts: Sequence[str], title: str, at_most: int, language: str) -> list[
         return []
     own = [stripped[index] for index in kept]
     matrix = build([*own, title] if title else own)
-    scores = _scores(own, matrix.against(matrix.mean_direction(_ones(matrix.rows, len(own)))))
+    weights = np.ones(matrix.rows)
+    weights[len(own) :] = 0.0
+    scores = _scores(own, matrix.against(matrix.mean_direction(weights))[: len(own)])
     if title:
         scores *= 1.0 + _TITLE_WEIGHT * matrix.similarity_to(len(own))[: len(own)]
     leaning = np.fromiter((dangles(text, language) for text in own), dtype=bool, count=len(own))
-    penalty = np.where(leaning, _DANGLING, 1.0)
-    novelty = np.ones(len(own))
-    picks: list[Pick] = []
-    while len(picks) < min(at_most, len(own)):
-        value = scores * penalty * novelty
+    return [Pick(kept[best], value) for best, value in _greedy(matrix, scores, leaning, at_most)]
+
+
+def _greedy(matrix: Matrix, scores: Floats, leaning: Flags, at_most: int) -> list[tuple[int, float]]:
+    """Return rows and their values, each the best of those left given the ones before it."""
+    count = len(scores)
+    reach = max(_LEAD_SENTENCES, _LEAD_SHARE * count)
+    lead = _LEAD_WEIGHT * np.exp(-np.arange(count) / reach)
+    fit = np.where(leaning, _DANGLING, 1.0)
+    novelty = np.ones(count)
+    chosen: list[tuple[int, float]] = []
+    while len(chosen) < min(at_most, count):
+        value = scores * (1.0 + lead / (1.0 + _LEAD_FADE * len(chosen))) * fit * novelty
         best = int(np.argmax(value))
         if value[best] <= 0.0:
             break
-        picks.append(Pick(kept[best], float(value[best])))
-        likeness = matrix.similarity_to(best)[: len(own)]
+        chosen.append((best, float(value[best])))
+        likeness = matrix.similarity_to(best)[:count]
         novelty = np.minimum(novelty, np.where(likeness >= _REPEAT, 0.0, 1.0 - _REDUNDANCY * likeness))
         novelty[best] = 0.0
-        if best + 1 < len(own) and kept[best + 1] == kept[best] + 1:
-            penalty[best + 1] = 1.0
-    return picks
-
-
-def _ones(rows: int, own: int) -> Floats:
-    """Return a weight of 1 for sentences and 0 for the title after them."""
-    weights = np.zeros(rows)
-    weights[:own] = 1.0
-    return weights
+        fit[best + 1 : best + 2] = 1.0  # what leaned on this sentence now stands
+    return chosen
 
 
 def _scores(own: Sequence[str], degree: Floats) -> Floats:
-    """Return the scores before redundancy and title are looked at, all above 0."""
+    """Return the scores before position, redundancy and title are looked at, all above 0."""
     count = len(own)
-    central = np.maximum(degree[:count] - 0.0, 1e-6)
-    central = central / central.mean()
-    lead = 1.0 + _LEAD_WEIGHT * np.exp(-np.arange(count) / _LEAD_DECAY)
+    central = np.maximum(degree, 1e-6) ** _CENTRAL_POWER
     lengths = np.fromiter(map(len, own), dtype=np.float64, count=count)
+    spaced = sum(text.count(" ") for text in own) * 12 >= lengths.sum()
+    fullness = np.minimum(lengths / (_FULL_LENGTH if spaced else _FULL_LENGTH / 2), 1.0)
     ends = sum(text[-1] in _TERMINAL for text in own) * 2 > count
     form = np.fromiter((form_factor(text, ends) for text in own), dtype=np.float64, count=count)
-    result: Floats = central * lead * form * np.minimum(lengths, _LENGTH_CAP) ** _LENGTH_POWER
+    result: Floats = central / central.mean() * fullness * form
     return result

@@ -38,7 +38,7 @@ def test_best_rank_comes_first() -> None:
         (ROW.format(id="a", rank=1) + ROW.format(id="a", rank=2), "twice"),
         (ROW.format(id="a", rank=1).replace('engine = "e"', ""), "model a: no engine"),
         (ROW.format(id="a", rank=1).replace("summarize", "sing"), "sing"),
-        ("[[model", "line 1"),
+        ("[[model", "Expected"),
     ],
 )
 def test_broken_lists_are_refused(text: str, message: str) -> None:
