@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.pipeline.clean import clean_text
+from service.pipeline.clean import clean_html, clean_text
 from service.pipeline.formats.html_page import read_page
 from service.records import Article
 
@@ -64,45 +64,59 @@ def report_losses(data: Path, show: bool) -> None:
         for r in article.removed:
             lost[name] += r.end - r.start
             if show:
-                print(f"  {name} {r.rule}: {text[r.start:r.end][:150]!r}")
+                print(f"  {name} {r.rule}: {text[r.start : r.end][:150]!r}")
     for name in total:
         if lost[name]:
             print(f"{name:24} {100 * lost[name] / total[name]:.3f} %")
     print(f"clean articles: {100 * sum(lost.values()) / sum(total.values()):.3f} % of {sum(total.values())} characters")
 
 
-def report_pages(data: Path, show: bool) -> None:
-    """Print token F1 of cleaned page text against the article bodies."""
+def decode(raw: bytes) -> str:
+    """Return a page's text, by the encoding it names."""
+    named = re.search(rb"charset=[\"']?([\w-]+)", raw[:4096])
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        try:
+            return raw.decode(named.group(1).decode() if named else "cp1252", "replace")
+        except LookupError:
+            return raw.decode("utf-8", "replace")
+
+
+def report_pages(data: Path, show: bool, as_html: bool) -> None:
+    """Print token F1 against the article bodies, and phrases kept and let in, for page text or for the pages."""
+    what = "html" if as_html else "scraped text"
     gold = json.loads((data / "html" / "aeb" / "ground-truth.json").read_text(encoding="utf-8"))
     before, after = [], []
     for key, row in sorted(gold.items()):
         path = data / "html" / "aeb" / f"{key}.html.gz"
         if not path.exists():
             continue
-        page = read_page(gzip.decompress(path.read_bytes()).decode("utf-8", "replace"))
-        text = "\n".join(block.text for block in page.blocks)
-        article = clean_text(text)
-        before.append(token_f1(text, row["articleBody"]))
+        article = _article(path, as_html)
+        before.append(token_f1(article.text, row["articleBody"]))
         after.append(token_f1(kept(article), row["articleBody"]))
         if show:
-            title = article.title and text[article.title.start : article.title.end]
+            title = article.title and article.text[article.title.start : article.title.end]
             print(f"  {key[:8]} {before[-1]:.3f} -> {after[-1]:.3f} title: {title}")
-    print(f"pages (aeb, {len(after)}): F1 {sum(before) / len(before):.3f} -> {sum(after) / len(after):.3f}")
+    print(f"{what}, aeb ({len(after)} pages): F1 {sum(before) / len(before):.3f} -> {sum(after) / len(after):.3f}")
     truth = json.loads((data / "html" / "traf" / "evaldata.json").read_text(encoding="utf-8"))
     good = wanted = bad = unwanted = 0
     for row in truth.values():
         path = data / "html" / "traf" / (row["file"] + ".gz")
         if not path.exists():
             continue
-        page = read_page(gzip.decompress(path.read_bytes()).decode("utf-8", "replace"))
-        out = " ".join(kept(clean_text("\n".join(block.text for block in page.blocks))).split())
-        for phrase in row["with"]:
-            wanted += 1
-            good += " ".join(phrase.split()) in out
-        for phrase in row["without"]:
-            unwanted += 1
-            bad += " ".join(phrase.split()) in out
-    print(f"pages (traf): kept {good}/{wanted} wanted phrases, {bad}/{unwanted} unwanted")
+        article = _article(path, as_html)
+        out = " ".join(kept(article).split())
+        wanted += len(row["with"])
+        unwanted += len(row["without"])
+        good += sum(" ".join(phrase.split()) in out for phrase in row["with"])
+        bad += sum(" ".join(phrase.split()) in out for phrase in row["without"])
+    print(f"{what}, traf: kept {good}/{wanted} wanted phrases, {bad}/{unwanted} unwanted")
+
+
+def _article(path: Path, as_html: bool) -> Article:
+    html = decode(gzip.decompress(path.read_bytes()))
+    return clean_html(html) if as_html else clean_text("\n".join(block.text for block in read_page(html).blocks))
 
 
 def report_speed(data: Path) -> None:
@@ -124,12 +138,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--show", action="store_true", help="print each removal and each page")
-    parser.add_argument("--only", choices=("losses", "pages", "speed"))
+    parser.add_argument("--only", choices=("losses", "pages", "html", "speed"))
     options = parser.parse_args()
     if options.only in (None, "losses"):
         report_losses(options.data, options.show)
     if options.only in (None, "pages"):
-        report_pages(options.data, options.show)
+        report_pages(options.data, options.show, as_html=False)
+    if options.only in (None, "html"):
+        report_pages(options.data, options.show, as_html=True)
     if options.only in (None, "speed"):
         report_speed(options.data)
     return 0

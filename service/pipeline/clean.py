@@ -6,13 +6,17 @@ Nothing is rewritten: the result is a set of spans of the caller's own text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.pipeline import clean_cues
-from service.pipeline.clean_lines import Line, split_lines
-from service.pipeline.clean_rules import find_title, judge
+from service.pipeline.clean_lines import Line, make_line, script_of, split_lines
+from service.pipeline.clean_rules import find_title, judge, own_rule
+from service.pipeline.formats import html_doc
+from service.pipeline.formats.html_page import BLOCK_GAP, Page
 from service.records import Article, Block, Removed, Span
 
 _HEADING_WORDS = 12
+_KINDS = {"li": "item", "dd": "item", "dt": "item"} | dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading")
 
 
 def clean_text(text: str, *, clean: bool = True) -> Article:
@@ -34,6 +38,49 @@ def clean_text(text: str, *, clean: bool = True) -> Article:
         first = next((i for i, line in enumerate(lines) if line.prose), 0)
         title = find_title(lines, first) if len(lines) > 1 else None
     return assemble(text, lines, title)
+
+
+def clean_html(html: str, *, clean: bool = True) -> Article:
+    """Return the visible text of a page divided into title, kept blocks and removed boilerplate.
+
+    Args:
+        html: a page or a fragment, whole or broken; text without any mark-up is taken for plain text.
+        clean: False keeps all visible text and only looks for the title.
+
+    Returns:
+        An article whose `text` is all visible text, one block a paragraph, and spans of it.
+    """
+    if not html_doc.looks_like_html(html):
+        return clean_text(html_doc.plain_text(html), clean=clean)
+    page = html_doc.read(html)
+    text = page.text
+    lines = _page_lines(page, text)
+    kept = html_doc.article_blocks(html, page) if clean else frozenset()
+    title = html_doc.find_title(page, kept)
+    if clean and not any(i != title for i in kept):
+        title = judge(lines) if title is None else title
+    elif clean:
+        for i, line in enumerate(lines):
+            line.rule = own_rule(line)
+            if i not in kept:
+                line.rule = line.rule or "html_boilerplate"
+    if clean and lines and all(line.rule is not None or i == title for i, line in enumerate(lines)):
+        restore(lines)
+    article = assemble(text, lines, title)
+    kinds = {lines[i].start: _KINDS.get(block.tag) for i, block in enumerate(page.blocks)}
+    blocks = tuple(replace(block, kind=kinds[block.start] or "paragraph") for block in article.blocks)
+    return replace(article, blocks=blocks)
+
+
+def _page_lines(page: Page, text: str) -> list[Line]:
+    script = script_of(text)
+    lines: list[Line] = []
+    start = 0
+    for block in page.blocks:
+        end = start + len(block.text)
+        lines.append(make_line(text, start, end, script))
+        start = end + len(BLOCK_GAP)
+    return lines
 
 
 def restore(lines: Sequence[Line]) -> None:
@@ -65,8 +112,9 @@ def assemble(text: str, lines: Sequence[Line], title: int | None) -> Article:
 
 
 def warm() -> None:
-    """Load the phrase lists now rather than at the first request."""
+    """Load phrase lists and extractors now rather than at the first request."""
     clean_cues.warm()
+    html_doc.warm()
 
 
 def _kind(lines: Sequence[Line], i: int) -> str:

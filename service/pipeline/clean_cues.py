@@ -16,7 +16,9 @@ _KEY = 2
 
 _TRIM = " \t\u00a0\u200b\u200e\u200f\ufeff\"'“”‘’«»()[]{}<>|/\\:：;,.…!?•·*#+=_–—-→←›‹►▶▼▲»«~^©®0123456789"
 _AFTER_LABEL = ":：|–—-/»>›・"
-_NAMES = re.compile(r"[\W\d_]*(?:(?:and|y|et|und|e|i|и|та|ve|en|och|de|van|von|der|la|for|in|the|of|@\w+|[^\W\d_a-zа-яё]\S*)[\W\d_]*)+")
+_NAMES = re.compile(
+    r"[\W\d_]*(?:(?:and|y|et|und|e|i|и|та|ve|en|och|de|van|von|der|la|for|in|the|of|@\w+|[^\W\d_a-zа-яё]\S*)[\W\d_]*)+"
+)
 _DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"[\w-]+")
 _CLAUSE_HEADS = re.compile(r"(?:^|[,;:.!?–—|(،。，]\s*)(?:please |and |и |y |et |und )?([\w-]+)")

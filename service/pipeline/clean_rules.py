@@ -21,7 +21,9 @@ _LABEL_WORDS = 4
 
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|年\d+月|년 ?\d+월")
-_CREDIT = re.compile(r"©|\((?:[^()]*[/|][^()]*|AP|AFP|Reuters|EPA)\)\s*$|\b(?:Getty Images|Shutterstock|iStock|AFP|Reuters|EPA|dpa)\)?\s*$")
+_CREDIT = re.compile(
+    r"©|\((?:[^()]*[/|][^()]*|AP|AFP|Reuters|EPA)\)\s*$|\b(?:Getty Images|Shutterstock|iStock|AFP|Reuters|EPA|dpa)\)?\s*$"
+)
 
 
 def judge(lines: Sequence[Line]) -> int | None:
@@ -36,7 +38,7 @@ def judge(lines: Sequence[Line]) -> int | None:
     if len(lines) < 2:
         return None
     for line in lines:
-        line.rule = _own_rule(line)
+        line.rule = own_rule(line)
     prose = [i for i, line in enumerate(lines) if line.prose and line.rule is None]
     if not prose:
         return _without_prose(lines)
@@ -63,7 +65,7 @@ def find_title(lines: Sequence[Line], first: int) -> int | None:
         line = lines[i]
         if line.rule is not None or line.item or not _TITLE_WORDS[0] <= line.words <= _TITLE_WORDS[1]:
             continue
-        if line.closed and line.text[-1] not in "?!？！؟”’\"»":
+        if line.closed and line.text[-1] not in '?!？！؟”’"»':
             continue
         if line.text[-1] in ":：,;" or not _LETTER.search(line.text):
             continue
@@ -75,8 +77,8 @@ def find_title(lines: Sequence[Line], first: int) -> int | None:
     return best[1] if best else None
 
 
-def _own_rule(line: Line) -> str | None:
-    """The rule a line falls under on its own, wherever it stands."""
+def own_rule(line: Line) -> str | None:
+    """Return the rule a line falls under on its own, wherever it stands, or None."""
     if not _LETTER.search(line.text):
         return "ornament" if not any(c.isdigit() for c in line.text) else None
     rule = find_cue(line.text, line.words, line.closed)
@@ -177,7 +179,9 @@ def _drop_tail(lines: Sequence[Line], last: int, prose: int) -> None:
         return
     before = lines[: last + 1]
     closed = sum(1 for line in before if line.closed)
-    if closed < 0.6 * len(before) or sum(len(line.text) for line in tail) > 0.35 * sum(len(line.text) for line in before):
+    if closed < 0.6 * len(before) or sum(len(line.text) for line in tail) > 0.35 * sum(
+        len(line.text) for line in before
+    ):
         return
     for line in tail:
         line.rule = "loose_tail"

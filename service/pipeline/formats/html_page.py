@@ -12,13 +12,15 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _HIDDEN_TAGS = frozenset(
     "head script style noscript template svg math iframe object embed canvas audio video select textarea datalist "
-    "title meta link base area map -comment -doctype".split()
+    "title meta link base area map rt rp -comment -doctype".split()
 )
 _INLINE_TAGS = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd label mark nobr q rp rt ruby s samp "
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd label mark nobr q ruby s samp "
     "small span strike strong sub sup time tt u var wbr".split()
 )
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+BLOCK_GAP = "\n\n"
+
 _BLANKS = re.compile(r"[\s\x00\u200b\ufeff]+")
 # A page may not choose how much memory its mere nesting costs.
 _MAX_NODES = 1_000_000
@@ -26,10 +28,7 @@ _MAX_NODES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PageBlock:
-    """A stretch of visible text between two block boundaries, and the innermost block element it stands in.
-
-    `headline` is true for the page's main heading element.
-    """
+    """A stretch of visible text between two block boundaries, and the innermost block element it stands in."""
 
     text: str
     tag: str
@@ -45,7 +44,7 @@ class Page:
     @property
     def text(self) -> str:
         """All blocks, one a paragraph."""
-        return "\n\n".join(block.text for block in self.blocks)
+        return BLOCK_GAP.join(block.text for block in self.blocks)
 
 
 def read_page(html: str) -> Page:
@@ -61,7 +60,9 @@ def read_page(html: str) -> Page:
     root = parser.root
     if root is None:
         return Page((), ())
-    return Page(tuple(_walk(root)), tuple(_titles(parser)))
+    # Some pages hide everything and let a script show it; their text is all there is.
+    blocks = _walk(root, skip_unshown=True) or _walk(root, skip_unshown=False)
+    return Page(tuple(blocks), tuple(_titles(parser)))
 
 
 def _titles(parser: LexborHTMLParser) -> list[str]:
@@ -76,9 +77,11 @@ def _titles(parser: LexborHTMLParser) -> list[str]:
     return [title for title in found if title]
 
 
-def _hidden(node: LexborNode, tag: str) -> bool:
+def _hidden(node: LexborNode, tag: str, skip_unshown: bool) -> bool:
     if tag in _HIDDEN_TAGS:
         return True
+    if not skip_unshown or tag in ("html", "body"):
+        return False
     attributes = node.attributes
     if not attributes:
         return False
@@ -88,7 +91,7 @@ def _hidden(node: LexborNode, tag: str) -> bool:
     return bool(style and _HIDDEN_STYLE.search(style))
 
 
-def _walk(root: LexborNode) -> list[PageBlock]:
+def _walk(root: LexborNode, *, skip_unshown: bool) -> list[PageBlock]:
     blocks: list[PageBlock] = []
     pieces: list[str] = []
     open_blocks: list[str] = ["body"]
@@ -111,7 +114,7 @@ def _walk(root: LexborNode) -> list[PageBlock]:
             pieces.append(node.text_content or "")
         elif tag in ("br", "hr"):
             flush()
-        elif not _hidden(node, tag):
+        elif not _hidden(node, tag, skip_unshown):
             child = node.child
             if tag not in _INLINE_TAGS:
                 flush()
