@@ -46,6 +46,8 @@ def _leaks(threads: set[threading.Thread], children: set[int]) -> list[str]:
     end = time.monotonic() + GRACE_S
     left: list[str] = []
     for thread in set(threading.enumerate()) - threads - {threading.current_thread()}:
+        if "_poll_wrapper" in thread.name:  # gRPC's asyncio poller: one a process, started at first use, for good
+            continue
         thread.join(max(0.0, end - time.monotonic()))
         if thread.is_alive():
             left.append(f"thread {thread.name}")

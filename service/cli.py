@@ -1,0 +1,184 @@
+"""The `precis` command: serve, or do one thing in this process with the same pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service import languages
+from service.config import Settings, SettingsError, load
+from service.errors import PrecisError
+from service.pipeline.pipeline import Pipeline
+from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TranslateRequest
+from service.records import CallContext
+from service.version import VERSION
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        Exit status: 0 done, 1 the service says no, 2 wrong usage or settings, 3 some translations failed.
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace, Settings], int] = options.run
+    try:
+        return run(options, load())
+    except SettingsError as error:
+        print(f"precis: {error}", file=sys.stderr)
+        return 2
+    except (PrecisError, OSError, UnicodeDecodeError) as error:
+        detail = error.detail if isinstance(error, PrecisError) else str(error)
+        print(f"precis: {detail}", file=sys.stderr)
+        if isinstance(error, PrecisError) and error.supported:
+            print(f"supported: {' '.join(error.supported)}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="precis", description="Multilingual summaries, with translations.")
+    parser.add_argument("--version", action="version", version=f"precis {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    serve = commands.add_parser("serve", help="run the service until it is told to stop")
+    serve.add_argument("--role", choices=("all", "api", "model"), default="all")
+    serve.set_defaults(run=_serve)
+
+    summarize = commands.add_parser("summarize", help="summarize a text or HTML file")
+    summarize.add_argument("file", help="path, or - for standard input")
+    summarize.add_argument("--to", action="append", default=[], metavar="TAG", help="translate the summary; repeatable")
+    summarize.add_argument("--length", default="short", help="short, medium, long, or 3s, 50w, 280c")
+    summarize.add_argument("--language", default=AUTO, metavar="TAG", help="of the article")
+    summarize.add_argument("--format", choices=("paragraph", "bullets", "headline"), default="paragraph")
+    summarize.add_argument("--no-clean", action="store_true", help="keep boilerplate")
+    summarize.set_defaults(run=_summarize)
+
+    translate = commands.add_parser("translate", help="translate a text file")
+    translate.add_argument("file", help="path, or - for standard input")
+    translate.add_argument("--to", action="append", required=True, metavar="TAG", help="repeatable")
+    translate.add_argument("--source", default=AUTO, metavar="TAG")
+    translate.set_defaults(run=_translate)
+
+    listing = commands.add_parser("languages", help="list languages and what can be done in each")
+    listing.set_defaults(run=_languages)
+    return parser
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    from service.main_serve import serve
+
+    return serve(settings, options.role)
+
+
+def _summarize(options: argparse.Namespace, settings: Settings) -> int:
+    text = _read(options.file)
+    is_html = text.lstrip()[:200].lower().startswith(("<!doctype html", "<html"))
+    request = SummarizeRequest(
+        text=None if is_html else text,
+        html=text if is_html else None,
+        language=_tag(options.language),
+        length=_length(options.length),
+        format=options.format,
+        translate_to=tuple(options.to),
+        clean=not options.no_clean,
+    )
+    with _pipeline(settings) as pipeline:
+        reply = pipeline.summarize(request, _context(settings))
+    print(reply.summary.text)
+    failed = 0
+    for item in reply.translations:
+        print(f"\n[{item.target}]")
+        if item.error is None:
+            print(item.text)
+        else:
+            failed = 3
+            print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
+    return failed
+
+
+def _translate(options: argparse.Namespace, settings: Settings) -> int:
+    request = TranslateRequest((_read(options.file),), tuple(options.to), _tag(options.source))
+    with _pipeline(settings) as pipeline:
+        reply = pipeline.translate(request, _context(settings))
+    failed = 0
+    for item in reply.translations:
+        if len(options.to) > 1:
+            print(f"[{item.target}]")
+        if item.error is None:
+            sys.stdout.write(item.text if item.text.endswith("\n") else item.text + "\n")
+        else:
+            failed = 3
+            print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
+    return failed
+
+
+def _languages(options: argparse.Namespace, settings: Settings) -> int:
+    with _pipeline(settings) as pipeline:
+        reply = pipeline.languages()
+    for entry in reply.languages:
+        targets = " ".join(target.code for target in entry.targets)
+        print(f"{entry.code:8} {entry.name:24} summaries: {' '.join(entry.engines) or '-'}"
+              f"{'  translations: ' + targets if targets else ''}")  # fmt: skip
+    for line in reply.missing:
+        print(f"missing: {line}", file=sys.stderr)
+    return 0
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return sys.stdin.buffer.read().decode("utf-8")
+    return Path(path).read_text(encoding="utf-8")
+
+
+def _tag(tag: str) -> str:
+    if tag == AUTO:
+        return AUTO
+    canonical = languages.canonical(tag)
+    if canonical is None:
+        raise SettingsError(f"no language is called {tag!r}")
+    return canonical
+
+
+def _length(text: str) -> Length:
+    if text in LENGTHS:
+        return LENGTHS[text]
+    units = {"s": "sentences", "w": "words", "c": "characters"}
+    if text[:-1].isdecimal() and int(text[:-1]) > 0 and text[-1] in units:
+        return Length(units[text[-1]], int(text[:-1]))  # type: ignore[arg-type] - the table holds the three units
+    raise SettingsError(f"--length {text!r}: give short, medium, long, or a number with s, w or c")
+
+
+def _context(settings: Settings) -> CallContext:
+    return CallContext("cli", time.monotonic() + settings.request_timeout_s)
+
+
+@contextmanager
+def _pipeline(settings: Settings) -> Iterator[Pipeline]:
+    """The pipeline over engines in this process."""
+    from service.engines import registry
+    from service.serving.dispatcher import Dispatcher
+    from service.serving.inproc import InprocBackend
+
+    def make_dispatcher() -> Dispatcher:
+        return Dispatcher(
+            registry.create(settings),
+            max_rows=settings.max_queued_rows,
+            max_cost=settings.max_queued_cost,
+            orphan_grace_s=0,
+            coalesce=False,
+            version=VERSION,
+        )
+
+    backend = InprocBackend(make_dispatcher)
+    try:
+        yield Pipeline(backend, settings)
+    finally:
+        backend.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

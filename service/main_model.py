@@ -1,0 +1,134 @@
+"""Entry of the model process: engines, dispatcher, gRPC server. `python -m service.main_model`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from service import management, telemetry
+from service.config import Settings, SettingsError, load
+from service.engines import registry
+from service.heartbeat import ages
+from service.management import ManagementServer, Page
+from service.processes import die_with_parent
+from service.serving.dispatcher import Dispatcher
+from service.serving.server import ModelServer
+from service.version import VERSION
+
+log = logging.getLogger("precis.model")
+
+EXIT_BROKEN = 70
+# Replies to the callers of a broken engine are given this long to leave.
+FAREWELL_S = 0.5
+# Python's default of 5 ms is how long a busy engine thread may keep the event loop waiting.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class ModelProcess:
+    """Brings the process up, runs it until it is told to end or an engine breaks, and takes it down."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._heartbeats = settings.run_folder / "heartbeats"
+        self._ready = False
+        self._ended = asyncio.Event()
+
+    async def run(self, *, with_management: bool) -> int:
+        """Serve until the end.
+
+        Returns:
+            Exit status: 0 after a drain that finished, 1 when work was cut off, 70 when an engine broke.
+        """
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ended.set)
+        pages = self._manage() if with_management else None
+        server = ModelServer(settings.model_listen)
+        await server.start()
+        engines = await asyncio.to_thread(registry.create, settings)
+        dispatcher = Dispatcher(
+            engines,
+            max_rows=settings.max_queued_rows,
+            max_cost=settings.max_queued_cost,
+            orphan_grace_s=settings.orphan_grace_s,
+            coalesce=settings.coalesce,
+            heartbeat_folder=self._heartbeats,
+            version=VERSION,
+        )
+        await asyncio.to_thread(dispatcher.start)
+        await server.ready(dispatcher)
+        self._ready = True
+        log.info("model process ready, engines: %s", " ".join(engines))
+        status = await self._until_end(server, dispatcher)
+        await asyncio.to_thread(dispatcher.close)
+        if pages is not None:
+            await asyncio.to_thread(pages.close)
+        return status
+
+    async def _until_end(self, server: ModelServer, dispatcher: Dispatcher) -> int:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._ended, dispatcher.crashed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        self._ready = False
+        await server.unready()
+        if dispatcher.crashed.is_set():
+            await server.stop(FAREWELL_S)
+            return EXIT_BROKEN
+        await asyncio.sleep(self._settings.drain_delay_s)
+        finished = await dispatcher.drain(self._settings.drain_timeout_s)
+        await server.stop(FAREWELL_S)
+        return 0 if finished else 1
+
+    def _manage(self) -> ManagementServer:
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": _metrics}
+        server = management.ManagementServer(
+            self._settings.management_host, self._settings.management_port_effective, pages
+        )
+        server.start()
+        return server
+
+    def _livez(self) -> Page:
+        oldest = max(ages(self._heartbeats, "model").values(), default=0.0)
+        alive = oldest <= self._settings.liveness_s
+        return Page(200 if alive else 503, b"alive\n" if alive else b"stuck\n")
+
+    def _readyz(self) -> Page:
+        return Page(200, b"ready\n") if self._ready else Page(503, b"not ready\n")
+
+
+def _metrics() -> Page:
+    body, content_type = telemetry.render_metrics()
+    return Page(200, body, content_type)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the model process; `--child` is given by the supervisor, which manages for it."""
+    child = "--child" in arguments
+    if child:
+        die_with_parent(int(os.environ.pop("SUPERVISOR_PID")))
+    try:
+        settings = load()
+    except SettingsError as error:
+        print(f"precis: {error}", file=sys.stderr)
+        return 2
+    telemetry.configure_logging("model", settings.log_level)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    settings.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return asyncio.run(_run(settings, with_management=not child))
+    except SettingsError as error:
+        print(f"precis: {error}", file=sys.stderr)
+        return 2
+
+
+async def _run(settings: Settings, *, with_management: bool) -> int:
+    return await ModelProcess(settings).run(with_management=with_management)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,200 @@
+"""The supervisor behind `precis serve`: starts the roles, keeps them running, drains them, answers probes."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+from service import telemetry
+from service.config import Settings
+from service.heartbeat import ages
+from service.management import ManagementServer, Page
+from service.processes import Child
+
+log = logging.getLogger("precis.serve")
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:service.api.gunicorn_conf", "service.main_api:app"]
+MODEL = [sys.executable, "-m", "service.main_model", "--child"]
+# Given to a child past its own drain time before it is killed.
+KILL_MARGIN_S = 5.0
+
+
+class Supervisor:
+    """Runs the API and, in role `all`, the model process beside it.
+
+    Args:
+        settings: of this instance.
+        role: `all` or `api`.
+        announce: print the ready line and an example.
+    """
+
+    def __init__(self, settings: Settings, role: str, *, announce: bool) -> None:
+        self._settings = settings
+        self._role = role
+        self._announce = announce
+        self._folder = settings.run_folder
+        self._drain_flag = self._folder / "draining"
+        self._heartbeats = self._folder / "heartbeats"
+        self._metrics = self._folder / "metrics"
+        self._wake = threading.Event()
+        self._stop_signals = 0
+        env = dict(os.environ, SUPERVISOR_PID=str(os.getpid()))
+        env[telemetry.MULTIPROCESS_VARIABLE] = str(self._metrics)
+        # Engines size their own threads; a linear algebra library must not start one for each core on top.
+        env.setdefault("OPENBLAS_NUM_THREADS", "1")
+        self._api = Child("api", GUNICORN, env, self._ended)
+        self._model = Child("model", MODEL, env, self._ended)
+        self._children = [self._model, self._api] if role == "all" else [self._api]
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT.
+
+        Returns:
+            Exit status: 0 when everything ended by itself.
+        Raises:
+            OSError: an address is taken.
+        """
+        self._prepare()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGCHLD, self._on_child)
+        management = ManagementServer(
+            self._settings.management_host,
+            self._settings.management_port_effective,
+            {"/livez": self._livez, "/readyz": self._readyz, "/metrics": _metrics},
+        )
+        management.start()
+        if self._announce:
+            threading.Thread(target=self._announce_ready, name="announce", daemon=True).start()
+        try:
+            self._keep_running()
+            return self._drain()
+        finally:
+            management.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        _check_free(self._settings.host, self._settings.port)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder, self._heartbeats):
+            folder.mkdir(parents=True, mode=0o700)
+        telemetry.share_metrics(self._metrics, fresh=True)
+
+    def _keep_running(self) -> None:
+        while not self._stop_signals:
+            now_s = time.monotonic()
+            delay_s = min(child.tend(now_s) for child in self._children)
+            if self._role == "all":
+                self._end_stuck_model()
+            self._wake.wait(delay_s)
+            self._wake.clear()
+
+    def _end_stuck_model(self) -> None:
+        """A model process whose loops have stopped beating answers nobody: it is killed and started again."""
+        oldest = max(ages(self._heartbeats, "model").values(), default=0.0)
+        if self._model.alive and oldest > self._settings.liveness_s:
+            log.error("model process is stuck, ending it; oldest heartbeat %.0f s", oldest)
+            self._model.send(signal.SIGKILL)
+
+    def _drain(self) -> int:
+        """Unready first, then the API finishes its requests, then the model process ends."""
+        self._drain_flag.touch()
+        log.info("draining")
+        self._wake.wait(self._settings.drain_delay_s)
+        limit_s = self._settings.drain_timeout_s + KILL_MARGIN_S
+        ended = [child.end(limit_s) for child in reversed(self._children)]
+        log.info("ended")
+        return 0 if all(ended) else 1
+
+    def _ended(self, name: str, pid: int, status: int) -> None:
+        telemetry.forget_process(pid)
+        if not self._stop_signals:
+            log.error("the %s process ended with status %d and is started again", name, status)
+            telemetry.count_restart(name)
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop_signals += 1
+        self._wake.set()
+        if self._stop_signals > 2:
+            for child in self._children:
+                child.send(signal.SIGKILL)
+
+    def _on_child(self, number: int, frame: FrameType | None) -> None:
+        self._wake.set()
+
+    def _livez(self) -> Page:
+        beats = ages(self._heartbeats, "api")
+        alive = not beats or min(beats.values()) <= self._settings.liveness_s
+        return Page(200, b"alive\n") if alive else Page(503, b"stuck\n")
+
+    def _readyz(self) -> Page:
+        if self._drain_flag.exists():
+            return Page(503, b"draining\n")
+        return Page(200, b"ready\n") if ages(self._heartbeats, "api") else Page(503, b"starting\n")
+
+    def _announce_ready(self) -> None:
+        host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
+        url = f"http://{host}:{self._settings.port}"
+        while not self._stop_signals and not _answers(host, self._settings.port, "/v1/models"):
+            self._wake.wait(0.05)
+        if self._stop_signals:
+            return
+        print(f"précis is ready on {url}  (docs: {url}/docs, probes and metrics: port "
+              f"{self._settings.management_port_effective})")  # fmt: skip
+        print(
+            f"try: curl -s {url}/v1/summarize -H 'Content-Type: application/json' "
+            '-d \'{"text": "The bridge opened on Monday. It had been closed since March.", "translate_to": ["es"]}\'',
+            flush=True,
+        )
+
+
+def _metrics() -> Page:
+    body, content_type = telemetry.render_metrics()
+    return Page(200, body, content_type)
+
+
+def _answers(host: str, port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _check_free(host: str, port: int) -> None:
+    """Fail early and clearly: gunicorn itself would retry for a while and then give up."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def serve(settings: Settings, role: str, *, announce: bool = True) -> int:
+    """Run a role in this process until it ends.
+
+    Args:
+        role: `all`, `api` or `model`.
+    Returns:
+        Exit status.
+    """
+    os.umask(0o077)
+    if role == "model":
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        os.execv(sys.executable, [sys.executable, "-m", "service.main_model"])  # noqa: S606 - the same interpreter
+    telemetry.configure_logging("serve", settings.log_level)
+    try:
+        return Supervisor(settings, role, announce=announce).run()
+    except OSError as error:
+        print(f"precis: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+        return 1

@@ -1,0 +1,138 @@
+"""The one object that every way in calls: HTTP, jobs and the command line."""
+
+from __future__ import annotations
+
+import hashlib
+
+from service import languages
+from service.config import Settings
+from service.pipeline import detect, summarize, translate
+from service.pipeline.calls import Calls
+from service.pipeline.requests import (
+    AUTO,
+    DetectReply,
+    DetectRequest,
+    LanguageEntry,
+    LanguagesReply,
+    SummarizeReply,
+    SummarizeRequest,
+    Target,
+    TranslateReply,
+    TranslateRequest,
+    Warn,
+)
+from service.pipeline.routing import Router
+from service.records import CallContext, Catalogue, Detection, ModelInfo
+from service.serving.backend import Backend
+
+
+class Pipeline:
+    """Summaries, translations and detection over a backend. Thread-safe.
+
+    Args:
+        backend: where jobs run.
+        settings: decide limits and the reproducibility stamp.
+    """
+
+    def __init__(self, backend: Backend, settings: Settings) -> None:
+        self._backend = backend
+        self._router = Router(Catalogue(()))
+        self._config_digest = _config_digest(settings)
+
+    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+        """Summarize one article and translate the summary.
+
+        Raises:
+            NoText: nothing is left to summarize.
+            UnsupportedLanguage: no engine for the language, or none into `summary_language`.
+            BadRequest: an engine id that is not loaded.
+            PrecisError: whatever Backend.run raises, or the error of the summary itself.
+        """
+        calls = Calls(self._backend, context, self._config_digest)
+        return summarize.summarize(request, self._fresh_router(), calls)
+
+    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+        """Translate every text into every target; what fails, fails alone.
+
+        Raises:
+            BadRequest: an engine id that is not loaded.
+            PrecisError: whatever Backend.run raises.
+        """
+        calls = Calls(self._backend, context, self._config_digest)
+        router = self._fresh_router()
+        router.check_translation_engine(request.engine, "engine")
+        found = [self._language(text, request.source) for text in request.texts]
+        plans: list[translate.Plan] = []
+        for index, (text, detection) in enumerate(zip(request.texts, found, strict=True)):
+            parts = translate.split(text, detection.language)
+            plans += [
+                translate.plan(router, index, parts, detection.language, target, request.engine)
+                for target in request.targets
+            ]
+        jobs = [item.job for item in plans if item.job is not None]
+        outcomes = iter(calls.run(jobs, [item.model for item in plans if item.model is not None]) if jobs else ())
+        done = tuple(translate.settle(item, next(outcomes) if item.job is not None else None) for item in plans)
+        warnings = tuple(
+            Warn("language_unknown", f"the language of text {index} could not be told")
+            for index, detection in enumerate(found)
+            if detection.language == "und" and translate.has_letters(request.texts[index])
+        )
+        return TranslateReply(done, tuple(found), calls.usage(), calls.timing(), calls.provenance(), warnings)
+
+    def detect(self, request: DetectRequest) -> DetectReply:
+        """Identify the language of each text."""
+        return DetectReply(tuple(detect.detect(text, request.top) for text in request.texts))
+
+    def languages(self) -> LanguagesReply:
+        """What the service can do in each language now.
+
+        Raises:
+            Unavailable: the model process has never answered.
+        """
+        router = self._fresh_router()
+        entries = []
+        for language in languages.all_languages():
+            targets = tuple(
+                Target(code, model.id, direction.route, model.quality)
+                for code, (model, direction) in router.targets(language.code)
+            )
+            entries.append(
+                LanguageEntry(
+                    language.code,
+                    language.name,
+                    language.native,
+                    language.direction,
+                    bool(language.labels),
+                    router.summary_models(language.code),
+                    targets,
+                )
+            )
+        return LanguagesReply(tuple(entries), router.missing())
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """What is loaded, best rank first.
+
+        Raises:
+            Unavailable: the model process has never answered.
+        """
+        return self._backend.catalogue().models
+
+    def _fresh_router(self) -> Router:
+        catalogue = self._backend.catalogue()
+        router = self._router
+        if router.catalogue is not catalogue:
+            router = self._router = Router(catalogue)
+        return router
+
+    @staticmethod
+    def _language(text: str, source: str) -> Detection:
+        if source != AUTO:
+            return Detection(source, 1.0)
+        return detect.detect(text)
+
+
+def _config_digest(settings: Settings) -> str:
+    """Changes when a setting that can change output does."""
+    names = ("profile", "engines", "apertium_pairs")
+    text = "\n".join(f"{name}={getattr(settings, name)}" for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,168 @@
+"""Records to messages of `model.proto` and back. A peer of another release may leave fields out or add some."""
+
+from __future__ import annotations
+
+from service import errors
+from service.records import (
+    Catalogue,
+    Direction,
+    Job,
+    ModelInfo,
+    Outcome,
+    Segment,
+    SummaryParams,
+    SummaryResult,
+    SummarySentence,
+    Task,
+    Timing,
+    TranslateResult,
+    Usage,
+)
+from service.serving.proto import model_pb2 as pb
+
+
+def job_to_message(job: Job) -> pb.Job:
+    """Encode a job. Paragraph numbers are left out when all are 0."""
+    message = pb.Job(
+        task=job.task.value,
+        engine=job.engine,
+        source=job.source,
+        target=job.target,
+        texts=[segment.text for segment in job.segments],
+    )
+    if any(segment.paragraph for segment in job.segments):
+        message.paragraphs.extend(segment.paragraph for segment in job.segments)
+    if job.task is Task.SUMMARIZE:
+        message.summary.title = job.summary.title
+        message.summary.max_sentences = job.summary.max_sentences
+    return message
+
+
+def job_from_message(message: pb.Job) -> Job:
+    """Decode a job.
+
+    Raises:
+        BadRequest: a task this release does not know.
+    """
+    try:
+        task = Task(message.task)
+    except ValueError:
+        raise errors.BadRequest("the model process does not know this task yet") from None
+    paragraphs = message.paragraphs or [0] * len(message.texts)
+    params = SummaryParams()
+    if message.HasField("summary"):
+        params = SummaryParams(message.summary.title, message.summary.max_sentences or params.max_sentences)
+    return Job(
+        task,
+        message.engine,
+        message.source,
+        message.target,
+        tuple(map(Segment, message.texts, paragraphs)),
+        params,
+    )
+
+
+def outcome_to_message(outcome: Outcome) -> pb.Outcome:
+    """Encode how a job ended."""
+    message = pb.Outcome(
+        queue_ms=outcome.timing.queue_ms,
+        model_ms=outcome.timing.model_ms,
+        input_tokens=outcome.usage.input_tokens,
+        output_tokens=outcome.usage.output_tokens,
+    )
+    if outcome.error is not None:
+        message.failure.CopyFrom(failure_to_message(outcome.error))
+    elif isinstance(outcome.result, SummaryResult):
+        message.summary.SetInParent()
+        for sentence in outcome.result.sentences:
+            message.summary.sentences.add(text=sentence.text, sources=sentence.sources, score=sentence.score)
+    elif isinstance(outcome.result, TranslateResult):
+        result = outcome.result
+        message.translation.SetInParent()
+        message.translation.texts.extend(result.segments)
+        message.translation.route.extend(result.route)
+        message.translation.unknown_words = result.unknown_words
+    return message
+
+
+def outcome_from_message(message: pb.Outcome) -> Outcome:
+    """Decode how a job ended; an end this release does not know becomes an EngineFailed."""
+    timing = Timing(message.queue_ms, message.model_ms)
+    usage = Usage(message.input_tokens, message.output_tokens)
+    end = message.WhichOneof("end")
+    if end == "summary":
+        sentences = tuple(
+            SummarySentence(item.text if item.HasField("text") else None, tuple(item.sources), item.score)
+            for item in message.summary.sentences
+        )
+        return Outcome(result=SummaryResult(sentences), timing=timing, usage=usage)
+    if end == "translation":
+        item = message.translation
+        return Outcome(
+            result=TranslateResult(tuple(item.texts), tuple(item.route), item.unknown_words), timing=timing, usage=usage
+        )
+    if end == "failure":
+        return Outcome(error=failure_from_message(message.failure), timing=timing, usage=usage)
+    return Outcome(error=errors.EngineFailed("the model process answered in a way this release does not know"))
+
+
+def failure_to_message(error: errors.PrecisError) -> pb.Failure:
+    """Encode a failure."""
+    return pb.Failure(
+        code=error.code,
+        detail=error.detail,
+        retry_after_ms=round((error.retry_after_s or 0) * 1000),
+        supported=error.supported,
+    )
+
+
+def failure_from_message(message: pb.Failure) -> errors.PrecisError:
+    """Decode a failure."""
+    return errors.from_code(
+        message.code,
+        message.detail,
+        retry_after_s=message.retry_after_ms / 1000 or None,
+        supported=tuple(message.supported),
+    )
+
+
+def catalogue_to_message(catalogue: Catalogue) -> pb.DescribeReply:
+    """Encode what is loaded."""
+    reply = pb.DescribeReply(server_version=catalogue.server_version)
+    for model in catalogue.models:
+        message = reply.models.add(
+            id=model.id,
+            task=model.task.value,
+            revision=model.revision,
+            digest=model.digest,
+            quality=model.quality,
+            rank=model.rank,
+            licence=model.licence,
+            languages=model.languages,
+            missing=model.missing,
+        )
+        for item in model.directions:
+            message.directions.add(source=item.source, target=item.target, route=item.route)
+    return reply
+
+
+def catalogue_from_message(reply: pb.DescribeReply) -> Catalogue:
+    """Decode what is loaded; models for tasks this release does not know are left out."""
+    known = {task.value for task in Task}
+    models = tuple(
+        ModelInfo(
+            id=item.id,
+            task=Task(item.task),
+            revision=item.revision,
+            digest=item.digest,
+            quality=item.quality,
+            rank=item.rank,
+            licence=item.licence,
+            languages=tuple(item.languages),
+            directions=tuple(Direction(one.source, one.target, tuple(one.route)) for one in item.directions),
+            missing=tuple(item.missing),
+        )
+        for item in reply.models
+        if item.task in known
+    )
+    return Catalogue(models, reply.server_version)

@@ -1,0 +1,266 @@
+"""From jobs to outcomes inside the model process: admission, sharing, deadlines, drain.
+
+Lives on one asyncio event loop, which owns the in-flight table. Engines run on their own threads and report back
+through the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from service.engines.base import Engine, RowWork
+from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError, UnsupportedLanguage
+from service.heartbeat import Heartbeat
+from service.records import Catalogue, Job, Outcome
+from service.serving.inflight import Computation, Inflight, Waiter
+from service.serving.loop import EngineLoop, Settled, broken
+from service.serving.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+# Above this, splitting a job into rows would hold up the event loop, so it is done on another thread.
+PREPARE_INLINE_CHARACTERS = 20_000
+
+
+class Dispatcher:
+    """Runs jobs on the loaded engines.
+
+    Args:
+        engines: by name; each gets a thread of its own.
+        max_rows, max_cost: bounds of each engine's queue.
+        orphan_grace_s: how long a computation is kept after its last caller hung up.
+        coalesce: let identical jobs in flight share one computation.
+        heartbeat_folder: where each engine's thread shows that it is alive, or None.
+        version: of the service, for the catalogue.
+    """
+
+    def __init__(
+        self,
+        engines: dict[str, Engine],
+        *,
+        max_rows: int,
+        max_cost: int,
+        orphan_grace_s: float,
+        coalesce: bool,
+        heartbeat_folder: Path | None = None,
+        version: str = "",
+    ) -> None:
+        self.crashed = asyncio.Event()
+        self._coalesce = coalesce
+        self._grace_s = orphan_grace_s
+        self._draining = False
+        self._loop = asyncio.get_running_loop()
+        self._inflight = Inflight(orphan_grace_s)
+        self._idle = asyncio.Event()
+        self._heartbeats: list[Heartbeat] = []
+        self._lanes: dict[str, EngineLoop] = {}
+        self._lane_of: dict[str, EngineLoop] = {}
+        for name, engine in engines.items():
+            lane = EngineLoop(
+                name,
+                engine,
+                Scheduler(max_rows, max_cost),
+                on_settled=self._settled_on_thread,
+                on_crash=self._crashed_on_thread,
+                beat=self._make_beat(heartbeat_folder, name),
+            )
+            self._lanes[name] = lane
+            for model in engine.models():
+                self._lane_of[model.id] = lane
+        models = sorted(
+            (model for engine in engines.values() for model in engine.models()),
+            key=lambda model: (model.rank, model.id),
+        )
+        self.catalogue = Catalogue(tuple(models), version)
+
+    def start(self) -> None:
+        """Warm every engine and start its thread; blocks until all are ready."""
+        for lane in self._lanes.values():
+            lane.engine.warm()
+            lane.start()
+
+    async def run(self, jobs: Sequence[Job], *, caller: str, remaining_s: float) -> list[Outcome]:
+        """Run jobs as one admission.
+
+        Args:
+            jobs: at least one.
+            caller: computations are shared within one caller only.
+            remaining_s: time left; jobs that need longer end with DeadlineExceeded.
+        Returns:
+            One outcome per job, in order.
+        Raises:
+            Draining, Overloaded, TooLong: nothing was admitted.
+            asyncio.CancelledError: the caller has gone.
+        """
+        if self._draining:
+            raise Draining("the service is shutting down", retry_after_s=1.0)
+        works = [await self._prepare(job) for job in jobs]
+        waits = self._admit(jobs, works, caller)
+        try:
+            pending = [wait.future for wait in waits if not wait.future.done()]
+            if pending:
+                await asyncio.wait(pending, timeout=remaining_s)
+        except asyncio.CancelledError:
+            for wait in waits:
+                self._release(wait, explicit=False)
+            raise
+        return [self._collect(wait) for wait in waits]
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Admit nothing more and wait for what was admitted. Returns False when time ran out first."""
+        self._draining = True
+        self._note_idle()
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            self._inflight.fail_all(Draining("the service has shut down", retry_after_s=1.0))
+            return False
+        return True
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop the engines' threads."""
+        self._inflight.fail_all(Draining("the service has shut down", retry_after_s=1.0))
+        for lane in self._lanes.values():
+            lane.stop(timeout_s)
+        for heartbeat in self._heartbeats:
+            heartbeat.close()
+
+    # ---- admission ---------------------------------------------------------------------------------------------------
+
+    async def _prepare(self, job: Job) -> list[RowWork] | PrecisError:
+        lane = self._lane_of.get(job.engine)
+        if lane is None:
+            return UnsupportedLanguage("this engine is not loaded", supported=tuple(sorted(self._lane_of)))
+        try:
+            if job.characters > PREPARE_INLINE_CHARACTERS:
+                return await asyncio.to_thread(lane.engine.prepare, job)
+            return lane.engine.prepare(job)
+        except PrecisError as error:
+            return error
+        except Exception:  # one job cannot be split: that job's failure
+            log.exception("prepare failed in engine %s", lane.name)
+            return EngineFailed(f"the {lane.name} engine failed on this item")
+
+    def _admit(self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], caller: str) -> list[_Wait]:
+        """Join computations that run already and queue the others, all or none of them."""
+        waits = [_Wait(self._loop.create_future()) for _ in jobs]
+        opened: dict[str, list[tuple[int, Job, Sequence[RowWork]]]] = {}
+        fresh: list[Computation] = []
+        for wait, job, work in zip(waits, jobs, works, strict=True):
+            if isinstance(work, PrecisError):  # it has its answer already
+                wait.future.set_result(Outcome(error=work))
+                continue
+            key = _key(job, caller) if self._coalesce else b""
+            lane = self._lane_of[job.engine]
+            wait.computation = self._inflight.find(key)
+            if wait.computation is not None:
+                lane.shared()
+                continue
+            wait.computation = self._inflight.open(key, lane.name)
+            fresh.append(wait.computation)
+            opened.setdefault(lane.name, []).append((wait.computation.id, job, work))
+        try:
+            for name, computations in opened.items():
+                self._lanes[name].submit(computations)
+        except PrecisError:
+            for computation in fresh:  # those that another engine took are dropped there; it ignores the rest
+                self._lanes[computation.lane].cancel(computation.id)
+                self._inflight.discard(computation)
+            raise
+        self._idle.clear()
+        for wait in waits:
+            if wait.computation is not None:
+                self._inflight.attach(wait.computation, wait.waiter)
+        return waits
+
+    def _collect(self, wait: _Wait) -> Outcome:
+        if wait.future.done():
+            return wait.future.result()
+        self._release(wait, explicit=True)
+        return Outcome(error=DeadlineExceeded("the time given has run out"))
+
+    def _release(self, wait: _Wait, *, explicit: bool) -> None:
+        """Stop waiting, because time is over (`explicit`) or because the caller has gone."""
+        computation = wait.computation
+        if computation is None or wait.future.done():
+            return
+        if explicit:
+            cancel = self._inflight.end(computation, wait.waiter)
+        else:
+            cancel = self._inflight.hang_up(computation, wait.waiter, self._loop.time())
+            if not cancel:
+                self._loop.call_later(self._grace_s, self._expire)
+        if cancel:
+            self._lanes[computation.lane].cancel(computation.id)
+        self._note_idle()
+
+    def _expire(self) -> None:
+        for computation in self._inflight.expire(self._loop.time() + 0.001):
+            self._lanes[computation.lane].cancel(computation.id)
+        self._note_idle()
+
+    # ---- reports from engine threads ---------------------------------------------------------------------------------
+
+    def _settled_on_thread(self, settled: Settled) -> None:
+        self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _settle(self, settled: Settled) -> None:
+        for computation_id, outcome in settled:
+            self._inflight.settle(computation_id, outcome)
+        self._note_idle()
+
+    def _crashed_on_thread(self, name: str, error: BaseException) -> None:
+        log.critical("engine %s is broken", name, exc_info=error)
+        self._loop.call_soon_threadsafe(self._crash, name)
+
+    def _crash(self, name: str) -> None:
+        self._draining = True
+        self._inflight.fail_all(broken(name))
+        self.crashed.set()
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not self._inflight.running:
+            self._idle.set()
+
+    def _make_beat(self, folder: Path | None, name: str) -> Callable[[], None]:
+        if folder is None:
+            return _no_beat
+        heartbeat = Heartbeat(folder, f"model-{name}")
+        self._heartbeats.append(heartbeat)
+        heartbeat.beat()
+        return heartbeat.beat
+
+
+class _Wait:
+    """One caller's wait for one job."""
+
+    def __init__(self, future: asyncio.Future[Outcome]) -> None:
+        self.future = future
+        self.computation: Computation | None = None
+        self.waiter: Waiter = partial(_answer, future)
+
+
+def _answer(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+def _key(job: Job, caller: str) -> bytes:
+    """Digest of everything that decides a job's outcome, and of the caller, whose work is shared with nobody else."""
+    digest = hashlib.blake2b(digest_size=16)
+    head = (caller, job.task, job.engine, job.source, job.target, job.summary.title, str(job.summary.max_sentences))
+    for part in head:
+        digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogatepass"))
+    for segment in job.segments:
+        digest.update(f"{segment.paragraph}:{len(segment.text)}:{segment.text}".encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _no_beat() -> None:
+    """Nobody watches."""

@@ -1,0 +1,68 @@
+"""A Backend without a process line: the same dispatcher on a thread of this process, for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from service import errors
+from service.records import CallContext, Catalogue, Job, Outcome
+from service.serving.dispatcher import Dispatcher
+
+POLL_S = 0.2
+
+
+class InprocBackend:
+    """Runs jobs in this process.
+
+    Args:
+        make_dispatcher: called once on the event loop's thread.
+    """
+
+    def __init__(self, make_dispatcher: Callable[[], Dispatcher]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dispatcher", daemon=True)
+        self._thread.start()
+        self._dispatcher = asyncio.run_coroutine_threadsafe(_make(make_dispatcher), self._loop).result()
+
+    def run(self, jobs: Sequence[Job], context: CallContext) -> list[Outcome]:
+        """See Backend.run."""
+        remaining_s = context.deadline_s - time.monotonic()
+        if remaining_s <= 0:
+            raise errors.DeadlineExceeded("the time given has run out")
+        future = asyncio.run_coroutine_threadsafe(
+            self._dispatcher.run(jobs, caller=context.caller, remaining_s=remaining_s), self._loop
+        )
+        while True:
+            try:
+                return future.result(timeout=POLL_S)
+            except concurrent.futures.TimeoutError:
+                if context.gone():
+                    future.cancel()
+                    raise errors.Cancelled("the caller has gone") from None
+
+    def catalogue(self) -> Catalogue:
+        """See Backend.catalogue."""
+        return self._dispatcher.catalogue
+
+    def close(self) -> None:
+        """See Backend.close."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(_close(self._dispatcher), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _make(make_dispatcher: Callable[[], Dispatcher]) -> Dispatcher:
+    dispatcher = make_dispatcher()
+    dispatcher.start()
+    return dispatcher
+
+
+async def _close(dispatcher: Dispatcher) -> None:
+    dispatcher.close()

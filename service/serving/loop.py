@@ -1,0 +1,244 @@
+"""The engine loop: one thread that owns one engine and its queue.
+
+Each turn admits, evicts, steps and settles. A failing row ends its own job only; an exception from the engine, or from
+the loop itself, is a broken engine: it is reported once through `on_crash` and the thread ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from service.engines.base import Engine, RowDone, RowWork
+from service.errors import EngineFailed, PrecisError
+from service.records import Job, Outcome, Timing
+from service.serving.scheduler import QueuedRow, Scheduler
+from service.telemetry import LaneMetrics
+
+log = logging.getLogger(__name__)
+
+IDLE_BEAT_S = 1.0
+
+Settled = list[tuple[int, Outcome]]
+
+
+@dataclass(slots=True)
+class _Running:
+    """A computation whose rows wait or run; `outputs[i]` belongs to the i-th row of `prepare`."""
+
+    job: Job
+    row_ids: list[int]
+    outputs: list[object] = field(default_factory=list)
+    left: int = 0
+    queued_s: float = 0.0
+    admitted_s: float = 0.0
+
+
+class EngineLoop:
+    """Runs computations on one engine.
+
+    Args:
+        name: of the engine, for logs and metrics.
+        engine: owned by the loop's thread from `start` on, but for `prepare` and `interrupt`.
+        scheduler: the queue; guarded by this object's lock.
+        on_settled: called on the loop's thread with computations that ended.
+        on_crash: called once on the loop's thread when the engine is broken.
+        beat: called at least once a second while the loop is alive.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        scheduler: Scheduler,
+        *,
+        on_settled: Callable[[Settled], None],
+        on_crash: Callable[[str, BaseException], None],
+        beat: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.engine = engine
+        self._scheduler = scheduler
+        self._on_settled = on_settled
+        self._on_crash = on_crash
+        self._beat = beat
+        self._changed = threading.Condition()
+        self._running: dict[int, _Running] = {}
+        self._row_owner: dict[int, tuple[int, int]] = {}
+        self._cancelled: set[int] = set()
+        self._stopping = False
+        self._row_ids = itertools.count(1)
+        self._meter = LaneMetrics(name)
+        self._thread = threading.Thread(target=self._main, name=f"engine-{name}", daemon=True)
+
+    # ---- called from the event loop's thread -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, computations: Sequence[tuple[int, Job, Sequence[RowWork]]]) -> None:
+        """Queue computations, given as (id, job, rows of the job): all of them or none.
+
+        Raises:
+            Overloaded, TooLong: nothing was queued.
+        """
+        rows = [
+            QueuedRow(next(self._row_ids), computation_id, work)
+            for computation_id, _, works in computations
+            for work in works
+        ]
+        with self._changed:
+            try:
+                self._scheduler.offer(rows)
+            except PrecisError as error:
+                self._meter.refused(error.code)
+                raise
+            now_s = time.monotonic()
+            for computation_id, job, works in computations:
+                self._running[computation_id] = _Running(job, [], [None] * len(works), len(works), now_s)
+            for row in rows:
+                row_ids = self._running[row.computation_id].row_ids
+                self._row_owner[row.row_id] = (row.computation_id, len(row_ids))
+                row_ids.append(row.row_id)
+            self._meter.queue(self._scheduler.queued_rows, self._scheduler.queued_cost)
+            self._changed.notify()
+        self.engine.interrupt()
+
+    def shared(self) -> None:
+        """Count a job that joined a computation instead of making one."""
+        self._meter.coalesced()
+
+    def cancel(self, computation_id: int) -> None:
+        """Drop a computation: its rows leave the batch before the next step and nothing is reported for it."""
+        with self._changed:
+            if computation_id not in self._running:
+                return
+            self._cancelled.add(computation_id)
+            self._changed.notify()
+        self.engine.interrupt()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread after the current step and close the engine. Returns False if it did not end in time."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self.engine.interrupt()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # ---- the loop's own thread ---------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            while self._turn():
+                self._beat()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, callers must be told and the process must end
+            self._on_crash(self.name, error)
+        else:
+            self.engine.close()
+
+    def _turn(self) -> bool:
+        """One round of admit, evict, step, settle. Returns False when the loop is to end."""
+        with self._changed:
+            if not self._scheduler.queued_rows and not self._cancelled and not self._row_owner and not self._stopping:
+                self._changed.wait(IDLE_BEAT_S)
+            if self._stopping:
+                return False
+            evicted = self._drop_cancelled()
+            taken = self._scheduler.take(self.engine.free_rows())
+            self._meter.queue(self._scheduler.queued_rows, self._scheduler.queued_cost)
+            now_s = time.monotonic()
+            for row in taken:
+                running = self._running[row.computation_id]
+                running.admitted_s = running.admitted_s or now_s
+            busy = len(self._row_owner) > self._scheduler.queued_rows
+        if evicted:
+            self.engine.evict(evicted)
+        if taken:
+            self.engine.admit([(row.row_id, row.work) for row in taken])
+            self._meter.admitted(len(taken))
+        if busy:
+            started_s = time.monotonic()
+            done = self.engine.step()
+            self._meter.stepped(time.monotonic() - started_s)
+            if done:
+                self._settle(done)
+        return True
+
+    def _drop_cancelled(self) -> list[int]:
+        """Forget cancelled computations; returns their rows that the engine holds."""
+        if not self._cancelled:
+            return []
+        cancelled = frozenset(self._cancelled)
+        self._cancelled.clear()
+        waiting = {row.row_id for row in self._scheduler.cancel(cancelled)}
+        evicted: list[int] = []
+        for computation_id in cancelled:
+            running = self._running.pop(computation_id, None)
+            if running is None:
+                continue
+            held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
+            evicted += [row_id for row_id in held if row_id not in waiting]
+            self._meter.ended("cancelled", len(running.row_ids))
+        return evicted
+
+    def _settle(self, done: Sequence[RowDone]) -> None:
+        settled: Settled = []
+        complete: list[tuple[int, _Running]] = []
+        evict: list[int] = []
+        with self._changed:
+            for row in done:
+                owner = self._row_owner.pop(row.row_id, None)
+                if owner is None:
+                    continue
+                computation_id, index = owner
+                running = self._running[computation_id]
+                running.outputs[index] = row.output
+                running.left -= 1
+                if row.error is not None:
+                    evict += self._abandon(computation_id, running)
+                    settled.append((computation_id, Outcome(error=row.error, timing=_timing(running))))
+                elif running.left == 0:
+                    complete.append((computation_id, self._running.pop(computation_id)))
+        if evict:
+            self.engine.evict(evict)
+        settled += [(computation_id, self._finish(running)) for computation_id, running in complete]
+        if settled:
+            self._on_settled(settled)
+
+    def _finish(self, running: _Running) -> Outcome:
+        timing = _timing(running)
+        try:
+            result, usage = self.engine.finish(running.job, running.outputs)
+        except PrecisError as error:
+            return Outcome(error=error, timing=timing)
+        except Exception:  # one job's output cannot be put together: that job's failure, not the engine's
+            log.exception("finish failed in engine %s", self.name)
+            self._meter.ended("failed", len(running.row_ids))
+            return Outcome(error=EngineFailed(f"the {self.name} engine failed on this item"), timing=timing)
+        self._meter.ended("finished", len(running.row_ids))
+        return Outcome(result=result, timing=timing, usage=usage)
+
+    def _abandon(self, computation_id: int, running: _Running) -> list[int]:
+        """A row failed: take its siblings out of the queue and return those in the engine."""
+        del self._running[computation_id]
+        self._meter.ended("failed", len(running.row_ids))
+        waiting = {row.row_id for row in self._scheduler.cancel(frozenset((computation_id,)))}
+        held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
+        return [row_id for row_id in held if row_id not in waiting]
+
+
+def _timing(running: _Running) -> Timing:
+    now_s = time.monotonic()
+    return Timing(queue_ms=(running.admitted_s - running.queued_s) * 1000, model_ms=(now_s - running.admitted_s) * 1000)
+
+
+def broken(name: str) -> EngineFailed:
+    """What callers are told when an engine broke."""
+    return EngineFailed(f"the {name} engine failed and is being restarted", retry_after_s=1.0)

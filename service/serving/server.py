@@ -1,0 +1,124 @@
+"""The gRPC face of the model process: decodes, dispatches, encodes; no decisions of its own.
+
+Health follows the gRPC health protocol: SERVING means loaded, warmed and not draining.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from service.errors import BadRequest, Draining, Overloaded, PrecisError
+from service.records import Outcome
+from service.serving import codec
+from service.serving.dispatcher import Dispatcher
+from service.serving.proto import model_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+SERVICE = "precis.v1.Model"
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# Without a limit from the client, no call outlives this.
+DEFAULT_REMAINING_S = 300.0
+
+OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Clients look their replicas up again when a connection ends, so connections must end now and then.
+    ("grpc.max_connection_age_ms", 120_000),
+    ("grpc.max_connection_age_grace_ms", 600_000),
+    ("grpc.so_reuseport", 0),
+]
+
+
+class ModelServer:
+    """Serves a dispatcher at one address.
+
+    Args:
+        listen: `unix:PATH` or `HOST:PORT` (port 0 picks a free one).
+    """
+
+    def __init__(self, listen: str) -> None:
+        self._dispatcher: Dispatcher | None = None
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        handlers = {
+            "Run": grpc.unary_unary_rpc_method_handler(
+                self._run,
+                request_deserializer=pb.RunRequest.FromString,
+                response_serializer=pb.RunReply.SerializeToString,
+            ),
+            "Describe": grpc.unary_unary_rpc_method_handler(
+                self._describe,
+                request_deserializer=pb.DescribeRequest.FromString,
+                response_serializer=pb.DescribeReply.SerializeToString,
+            ),
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        self.port = self._server.add_insecure_port(listen)
+
+    async def start(self) -> None:
+        """Listen; health says NOT_SERVING until `ready`."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.start()
+
+    async def ready(self, dispatcher: Dispatcher) -> None:
+        """Serve this dispatcher from now on."""
+        self._dispatcher = dispatcher
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def unready(self) -> None:
+        """Say NOT_SERVING, so that balancers turn away; calls are still answered."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls, let those under way finish for `grace_s`, then end them."""
+        await self._server.stop(grace_s)
+
+    async def _set_health(self, status: int) -> None:
+        for name in ("", SERVICE):
+            await self._health.set(name, status)
+
+    async def _run(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Any:
+        if self._dispatcher is None:
+            return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
+        if not request.jobs:
+            return await _refuse(context, BadRequest("no jobs"))
+        outcomes: list[Outcome | None] = [None] * len(request.jobs)
+        jobs = []
+        for index, message in enumerate(request.jobs):
+            try:
+                jobs.append((index, codec.job_from_message(message)))
+            except PrecisError as error:
+                outcomes[index] = Outcome(error=error)
+        if jobs:
+            remaining_s = request.remaining_ms / 1000 or DEFAULT_REMAINING_S
+            try:
+                done = await self._dispatcher.run(
+                    [job for _, job in jobs], caller=request.caller, remaining_s=remaining_s
+                )
+            except PrecisError as error:
+                return await _refuse(context, error)
+            for (index, _), outcome in zip(jobs, done, strict=True):
+                outcomes[index] = outcome
+        return pb.RunReply(outcomes=[codec.outcome_to_message(outcome) for outcome in outcomes if outcome is not None])
+
+    async def _describe(self, request: pb.DescribeRequest, context: grpc.aio.ServicerContext) -> Any:
+        if self._dispatcher is None:
+            return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
+        return codec.catalogue_to_message(self._dispatcher.catalogue)
+
+
+async def _refuse(context: grpc.aio.ServicerContext, error: PrecisError) -> Any:
+    """End a call with a status; the code of our own list travels in the trailing metadata."""
+    status = grpc.StatusCode.INVALID_ARGUMENT
+    if isinstance(error, Overloaded):
+        status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    elif isinstance(error, Draining):
+        status = grpc.StatusCode.UNAVAILABLE
+    metadata = (("precis-code", error.code), ("retry-after-ms", str(round((error.retry_after_s or 0) * 1000))))
+    await context.abort(status, error.detail, metadata)
