@@ -1,0 +1,219 @@
+"""The language of a text, with an honest `und` where there is none to be told.
+
+The script decides first: most scripts are used by one language of the table, the others narrow the choice. What is left
+goes to py3langid's model (byte n-grams, naive Bayes), restricted to the languages of the table.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import unicodedata
+from array import array
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import py3langid
+from numpy.typing import NDArray
+from py3langid.langid import visit_counts
+from py3langid.modelio import load_model
+
+from service import languages
+from service.pipeline.script import OTHER, count_scripts, han_kinds
+from service.records import Candidate, Detection
+
+UNDETERMINED = "und"
+
+_MODEL_FILE = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
+
+# The walk over the model costs about 0.13 µs a byte; beyond this much text the answer does not change any more.
+_SAMPLE_CHARACTERS = 1200
+_SAMPLE_PIECES = 4
+_SAMPLE_BYTES = 1800
+
+# Fitted on short texts, see bench/langid.py: the model's own probabilities are too low.
+_TEMPERATURE = 0.75
+_RARE_PENALTY = 1.0
+_LEAST_CONFIDENCE = 0.35
+_LEAST_CONFIDENCE_SHORT = 0.6
+_SHORT_LETTERS = 20
+
+_NOISE = re.compile(
+    r"\b(?:https?://|www\.)\S+"
+    r"|[\w.+-]{1,64}@[\w.-]{1,64}"
+    r"|[@#]\w{1,64}"
+    r"|[\d_<>|*=~^\\/\[\]{}]"
+    r"|[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
+)
+_BLANKS = re.compile(r"\s+")
+
+# Languages with little text in the world: without strong evidence a short text is more likely in a neighbour.
+_RARE = frozenset(
+    "as ba br ckb fo fy gd gl gn ha ht ig jv ku ky lb ln mg mt ne nso oc om ps qu rw sa se tg tk tt ug uz wa".split()
+)
+
+
+class _Model:
+    """The model's tables, cut to the languages of the table, in arrays that stay shared after a fork."""
+
+    def __init__(self) -> None:
+        table, prior, labels, moves, rows, features = load_model(_MODEL_FILE)
+        row_of: dict[str, languages.Language] = {}
+        for language in languages.all_languages():
+            for label in language.labels:
+                row_of.setdefault(label, language)
+        kept = [index for index, label in enumerate(labels) if label in row_of]
+        self.codes = sorted({row_of[labels[index]].code for index in kept})
+        self.group = np.array([self.codes.index(row_of[labels[index]].code) for index in kept])
+        self.table = np.ascontiguousarray(table[:, kept])
+        self.prior = prior[kept].astype(np.float32)
+        self.moves = moves
+        self.rows = array("I", (row << 8 for row in rows))
+        self.features = array("i", features)
+        self.penalty = np.array([_RARE_PENALTY * (code in _RARE) for code in self.codes], dtype=np.float32)
+        self.of_script: dict[str, NDArray[np.intp]] = {}
+        scripts: dict[str, list[int]] = {}
+        for language in languages.all_languages():
+            if language.labels:
+                index = self.codes.index(row_of[language.labels[0]].code)
+                scripts.setdefault(language.script, []).append(index)
+        for script, indices in scripts.items():
+            self.of_script[script] = np.array(sorted(set(indices)), dtype=np.intp)
+
+    def logits(self, text: str) -> NDArray[np.float32] | None:
+        """One number a code, None when the text has no known n-gram."""
+        # Blanks around the text let n-grams that start or end a word count at its edges too.
+        data = unicodedata.normalize("NFC", f" {text} ").encode("utf-8", "surrogatepass")[:_SAMPLE_BYTES]
+        visits = visit_counts(self.moves, self.rows, self.features, data)
+        if not visits:
+            return None
+        index = np.fromiter(visits.keys(), dtype=np.intp, count=len(visits))
+        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
+        scores = np.log1p(counts) @ self.table[index].astype(np.float32) + self.prior
+        best = np.full(len(self.codes), -np.inf, dtype=np.float32)
+        np.maximum.at(best, self.group, scores)
+        return best / np.float32(_TEMPERATURE * math.sqrt(len(data))) - self.penalty
+
+
+_lock = threading.Lock()
+_loaded: list[_Model] = []
+
+
+def load() -> None:
+    """Read the model, once; about a second. Done before a fork, its tables are shared by the children."""
+    with _lock:
+        if not _loaded:
+            _loaded.append(_Model())
+
+
+def warm() -> None:
+    """Load the model and run it once."""
+    load()
+    detect("A short text that runs through every step once.")
+
+
+def detect(text: str, top: int = 3) -> Detection:
+    """The language of a text.
+
+    Args:
+        text: any string; only a few samples of a long one are read.
+        top: most candidates wanted, at least 0.
+    Returns:
+        A tag of the table and its probability, 0 to 1, or (`und`, 0.0) when nothing can be told or no candidate is
+        probable enough. `alternatives` holds up to `top` candidates, best first, the answer itself included; they are
+        listed for `und` too unless the text has no letters.
+    """
+    cleaned = _sample(text)
+    letters = Counter(cleaned)
+    scripts = count_scripts(letters)
+    if not scripts:
+        return Detection(UNDETERMINED, 0.0)
+    ranked = _rank(cleaned, letters, scripts)
+    if not ranked:
+        return Detection(UNDETERMINED, 0.0)
+    candidates = tuple(Candidate(code, confidence) for code, confidence in ranked[:top])
+    code, confidence = ranked[0]
+    least = _LEAST_CONFIDENCE_SHORT if scripts.total() < _SHORT_LETTERS else _LEAST_CONFIDENCE
+    if confidence < least:
+        return Detection(UNDETERMINED, 0.0, candidates)
+    return Detection(code, confidence, candidates)
+
+
+def _sample(text: str) -> str:
+    """Stretches from the start to the end of a text, free of what is in no language."""
+    cleaned = _clean(_pieces(text, _SAMPLE_CHARACTERS))
+    if len(text) > _SAMPLE_CHARACTERS and len(cleaned) < _SAMPLE_CHARACTERS // 4:
+        # Mostly links or figures: look at more of it once, still bounded.
+        cleaned = _clean(_pieces(text, 16 * _SAMPLE_CHARACTERS))[:_SAMPLE_CHARACTERS]
+    return cleaned.lower() if cleaned.isupper() else cleaned
+
+
+def _pieces(text: str, characters: int) -> str:
+    if len(text) <= characters:
+        return text
+    size = characters // _SAMPLE_PIECES
+    stride = (len(text) - size) // (_SAMPLE_PIECES - 1)
+    return " ".join(text[start : start + size] for start in range(0, stride * _SAMPLE_PIECES, stride))
+
+
+def _clean(text: str) -> str:
+    return _BLANKS.sub(" ", _NOISE.sub(" ", text)).strip()
+
+
+def _rank(text: str, letters: Counter[str], scripts: Counter[str]) -> list[tuple[str, float]]:
+    """Candidates with their probabilities, best first."""
+    # A Han character carries about as much as a short word.
+    weight = {script: times * (3 if script == "Hani" else 1) for script, times in scripts.items() if script != OTHER}
+    if not weight:
+        return []
+    script = max(weight, key=lambda name: weight[name])
+    share = weight[script] / sum(weight.values())
+    if script in ("Hani", "Kana", "Hang"):
+        return _rank_east_asian(letters, scripts)
+    if not _loaded:
+        load()
+    model = _loaded[0]
+    allowed = model.of_script.get(script)
+    if allowed is None:
+        return []
+    if len(allowed) == 1:
+        # A lone letter is more often a sign (π, µ) than a word.
+        confidence = share if scripts[script] > 1 else 0.3
+        return [(_in_script(model.codes[allowed[0]], script), confidence)]
+    logits = model.logits(text)
+    if logits is None:
+        return []
+    chosen = logits[allowed]
+    chances = np.exp(chosen - chosen.max())
+    chances *= share / chances.sum()
+    order = np.argsort(-chances, kind="stable")
+    return [(_in_script(model.codes[allowed[i]], script), float(chances[i])) for i in order]
+
+
+def _in_script(code: str, script: str) -> str:
+    """The row of the same language in the script found, where the table has one."""
+    other = f"{code}-{script}"
+    return other if languages.get(other) is not None and languages.canonical(other) != code else code
+
+
+def _rank_east_asian(letters: Counter[str], scripts: Counter[str]) -> list[tuple[str, float]]:
+    """Chinese, Japanese or Korean, told by their characters alone."""
+    kana, hangul, han = scripts["Kana"], scripts["Hang"], scripts["Hani"]
+    kinds: dict[str, Any] = han_kinds(letters)
+    if hangul >= kana and hangul > han / 4:
+        return [("ko", hangul / (hangul + kana) * 0.99)]
+    if kana > (kana + han) / 20:
+        return [("ja", 0.99)]
+    if kinds["Jpan"] > (kinds["Hans"] + kinds["Hant"]) / 10:
+        return [("ja", 0.9), ("zh-Hans", 0.05), ("zh-Hant", 0.05)]
+    simplified, traditional = kinds["Hans"], kinds["Hant"]
+    japanese = 0.3 / (1 + han / 4)
+    hans = (1 - japanese) * (simplified + 0.6) / (simplified + traditional + 1)
+    hant = 1 - japanese - hans
+    return sorted([("zh-Hans", hans), ("zh-Hant", hant), ("ja", japanese)], key=lambda pair: -pair[1])
+
+
+__all__ = ["UNDETERMINED", "detect", "load", "warm"]
