@@ -24,6 +24,7 @@ RESOURCES: tuple[Resource, ...] = (
 )
 
 _PROBES = frozenset({"health.livez", "health.readyz", "health.metrics"})
+_LONGEST_METHOD = 16
 
 
 def create_app(
@@ -78,29 +79,33 @@ def _finish(response: Response) -> Response:
     headers.setdefault("Cache-Control", "no-store")
     if guards.CLOSE_FLAG in request.environ:
         headers["Connection"] = "close"
+    size = response.content_length
     # Run by the server once the last byte is sent: the caller does not wait for its own log line.
     response.call_on_close(
-        partial(_account, services().metrics, call, request.method, request.endpoint or "none", response)
+        partial(
+            _account, services().metrics, call, request.endpoint or "none", request.method, response.status_code, size
+        )
     )
     return response
 
 
-def _account(metrics: HttpMetrics, call: Call, method: str, endpoint: str, response: Response) -> None:
+def _account(metrics: HttpMetrics, call: Call, endpoint: str, method: str, status: int, size: int | None) -> None:
     elapsed = call.elapsed_ms
     name = endpoint.rpartition(".")[2]
-    metrics.request(name, response.status_code, call.code, elapsed / 1000)
+    metrics.request(name, status, call.code, elapsed / 1000)
     if call.engine:
         metrics.item(call.task, call.engine, call.language)
     log = telemetry.logger()
+    # A thread may have taken up another request between the reply and its close.
     telemetry.bind_request(call.request_id)
     (log.debug if endpoint in _PROBES else log.info)(
         "request",
-        method=method,
+        method=method[:_LONGEST_METHOD],
         endpoint=name,
-        status=response.status_code,
+        status=status,
         code=call.code,
         ms=round(elapsed, 2),
-        bytes=response.content_length,
+        bytes=size,
         language=call.language,
         engine=call.engine,
     )

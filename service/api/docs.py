@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Flask, Response, current_app, send_file
+from flask import Flask, Response, current_app, request
 from pydantic_core import to_json
 
 from service.api import openapi
@@ -53,11 +55,22 @@ def _swagger_files() -> dict[str, Path]:
 _UI_FILES = {name: _UI / name for name in ("page.js", "page.css", "icon.svg")}
 
 
+@cache
+def _load(path: Path) -> tuple[bytes, str]:
+    content = path.read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:24]
+
+
 def _send(path: Path, policy: str | None = None) -> Response:
-    response = send_file(path, mimetype=_TYPES[path.suffix])
+    content, tag = _load(path)
+    response = Response(content, mimetype=_TYPES[path.suffix])
+    response.set_etag(tag)
+    # Kept by the browser, asked for again each time: a new release shows at once.
+    response.headers["Cache-Control"] = "no-cache"
     if policy:
         response.headers["Content-Security-Policy"] = policy
         response.headers["Referrer-Policy"] = "no-referrer"
+    response.make_conditional(request.environ)
     return response
 
 

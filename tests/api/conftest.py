@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from service.api.app import create_app
 from service.config import Settings
 from tests.api.fakes import FakePipeline
+from tests.logs import logging_restored  # noqa: F401 - a fixture
 
 
 @dataclass

@@ -1,0 +1,109 @@
+"""/openapi.json and the pages: complete, and at home."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from service.api.app import RESOURCES
+from service.api.problems import TABLE
+from tests.api.conftest import Bench
+
+PAGES = ("/", "/docs")
+
+
+def test_every_route_is_documented(bench: Bench) -> None:
+    """What is served and what is documented are the same, pages aside."""
+    paths = bench.client.get("/openapi.json").json["paths"]
+    documented = {(path, method.upper()) for path, item in paths.items() for method in item}
+    served = {
+        (rule.rule, method)
+        for rule in bench.app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS") and not rule.endpoint.startswith("docs.")
+    }
+    assert documented == served
+
+
+def test_references_resolve(bench: Bench) -> None:
+    """Every reference in the document leads somewhere."""
+    reply = bench.client.get("/openapi.json")
+    document = reply.json
+    references = set(re.findall(r'"\$ref":"#/([^"]+)"', reply.text))
+    assert references
+    for reference in references:
+        node = document
+        for part in reference.split("/"):
+            node = node[part]
+        assert isinstance(node, dict)
+    assert document["openapi"] == "3.1.0"
+
+
+def test_statuses_come_from_the_table(bench: Bench) -> None:
+    """Each documented failure is in the error table under its status."""
+    for item in bench.client.get("/openapi.json").json["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                if status == "200":
+                    continue
+                (media,) = response["content"]
+                assert media == "application/problem+json"
+                for code in response["content"][media]["examples"]:
+                    assert TABLE[code].status == int(status)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (operation.path, dict(example))
+        for resource in RESOURCES
+        for operation in resource.operations
+        for example in operation.examples.values()
+    ],
+)
+def test_examples_work(bench: Bench, path: str, body: object) -> None:
+    """Every documented example is accepted."""
+    assert bench.post(path, body).status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_self_contained(bench: Bench, path: str) -> None:
+    """A page and its files name no other host, run no inline script, and its policy forbids both."""
+    page = bench.client.get(path)
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert not re.search(r"(src|href)=\"(https?:)?//", page.text)
+    assert not re.search(r"<script(?![^>]*src=)", page.text)
+    files = re.findall(r'(?:src|href)="((?:ui|docs)/[^"]+)"', page.text)
+    assert files
+    for name in files:
+        reply = bench.client.get("/" + name)
+        assert reply.status_code == 200
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        reply.close()
+
+
+def test_own_page_needs_no_inline_style(bench: Bench) -> None:
+    """The page's policy is strict: nothing inline at all."""
+    page = bench.client.get("/")
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert " style=" not in page.text
+    for name in ("page.js", "page.css"):
+        text = bench.client.get(f"/ui/{name}").text
+        assert "http://" not in text
+        assert "https://" not in text
+        assert "innerHTML" not in text
+
+
+def test_swagger_asks_nobody_else(bench: Bench) -> None:
+    """The documentation page turns off the online validator."""
+    assert "validatorUrl: null" in bench.client.get("/docs/docs.js").text
+
+
+def test_files_are_not_sent_twice(bench: Bench) -> None:
+    """A browser that has a file is told so."""
+    tag = bench.client.get("/ui/page.js").headers["ETag"]
+    reply = bench.client.get("/ui/page.js", headers={"If-None-Match": tag})
+    assert (reply.status_code, reply.data) == (304, b"")

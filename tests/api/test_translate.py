@@ -1,0 +1,86 @@
+"""POST /v1/translate and POST /v1/detect."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.api.replies import DetectReplyShape, TranslateReplyShape
+from service.pipeline.requests import DetectRequest, TranslateRequest
+from tests.api.conftest import Bench
+
+PATH = "/v1/translate"
+
+
+def test_reply_has_the_declared_shape(bench: Bench) -> None:
+    """Translations come input-major, a failed one carries its error, and the shape is the declared one."""
+    reply = bench.post(PATH, {"text": ["a", "b"], "target": ["es", "xx"]})
+    assert reply.status_code == 200
+    TranslateReplyShape.model_validate_json(reply.data)
+    made = [(one["index"], one["target"], one["status"]) for one in reply.json["translations"]]
+    assert made == [(0, "es", "ok"), (0, "xx", "error"), (1, "es", "ok"), (1, "xx", "error")]
+    assert [one["detected"] for one in reply.json["languages"]] == [True, True]
+
+
+def test_one_text_and_one_target(bench: Bench) -> None:
+    """Strings stand for lists of one, and tags become canonical."""
+    reply = bench.post(PATH, {"text": "a", "target": "ES", "source": "en_US", "engine": "apertium"})
+    assert reply.json["languages"][0]["detected"] is False
+    assert bench.pipeline.request == TranslateRequest(("a",), ("es",), "en", "apertium")
+
+
+@pytest.mark.parametrize("field", ["html", "keep", "glossary", "alternatives"])
+def test_planned_fields_are_refused_by_name(bench: Bench, field: str) -> None:
+    """A field whose feature does not exist is refused, not ignored."""
+    reply = bench.post(PATH, {"text": "a", "target": "es", field: "x"})
+    assert (reply.status_code, reply.json["field"]) == (400, field)
+    assert "not supported yet" in reply.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"text": "a", "target": "es", "format": "html"}, "format"),
+        ({"text": "a", "target": "es", "format": "markdown"}, "format"),
+        ({"text": "a", "target": "es", "format": "pdf"}, "format"),
+        ({"text": "a"}, "target"),
+        ({"target": "es"}, "text"),
+        ({"text": [], "target": "es"}, "text"),
+        ({"text": "a", "target": []}, "target"),
+        ({"text": ["a", 1], "target": "es"}, "text[1]"),
+        ({"text": ["a", "b\0"], "target": "es"}, "text[1]"),
+        ({"text": {"a": 1}, "target": "es"}, "text"),
+        ({"text": None, "target": "es"}, "text"),
+        ({"text": "a", "target": ["es", None]}, "target[1]"),
+        ({"text": "a", "target": ""}, "target"),
+        ({"text": ["a"] * 101, "target": "es"}, "text"),
+        ({"text": ["a"] * 1001, "target": "es"}, "text"),
+        ({"text": "a", "target": ["es"] * 21}, "target"),
+    ],
+)
+def test_wrong_fields_are_named(bench: Bench, body: object, field: str) -> None:
+    """A wrong field is refused with 400 and its path."""
+    reply = bench.post(PATH, body)
+    assert (reply.status_code, reply.json["field"]) == (400, field)
+    assert bench.pipeline.requests == []
+
+
+def test_too_long_text_is_named_by_index(bench: Bench) -> None:
+    """The text over the limit is told by its place in the list."""
+    reply = bench.post(PATH, {"text": ["a", "b" * (bench.settings.max_text_characters + 1)], "target": "es"})
+    assert (reply.status_code, reply.json["code"], reply.json["field"]) == (422, "too_long", "text[1]")
+
+
+def test_detect(bench: Bench) -> None:
+    """Each text has its language and as many candidates as were asked for."""
+    reply = bench.post("/v1/detect", {"text": ["a", "b"], "top": 1})
+    DetectReplyShape.model_validate_json(reply.data)
+    assert [one["index"] for one in reply.json["results"]] == [0, 1]
+    assert len(reply.json["results"][0]["alternatives"]) == 1
+    assert bench.pipeline.request == DetectRequest(("a", "b"), 1)
+
+
+@pytest.mark.parametrize("top", [0, 21, "3", True, 2.0, None])
+def test_detect_refuses_wrong_tops(bench: Bench, top: object) -> None:
+    """`top` is a whole number between 1 and 20 and nothing that looks like one."""
+    reply = bench.post("/v1/detect", {"text": "a", "top": top})
+    assert (reply.status_code, reply.json["field"]) == (400, "top")
