@@ -25,7 +25,9 @@ from service.api import edge_reply
 from service.api.edge_buffer import RawRequest
 from service.api.edge_conn import ClientGone, Conn
 from service.api.edge_loop import EdgeLoop
+from service.api.guards import CLOSE_FLAG
 from service.heartbeat import Heartbeat
+from service.telemetry import HttpMetrics
 
 _BEAT_S = 0.5
 _TICK_S = 1.0
@@ -49,8 +51,6 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.settings = config.load()
-        self.draining = False
-        self._stop_at = 0.0
         self._accept_again_at = 0.0
         self._beaten_at = 0.0
         self._heartbeat: Heartbeat | None = None
@@ -59,6 +59,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Set up what belongs to this process, then serve until told to stop."""
+        self._metrics = HttpMetrics(lambda _: False)
         self._heartbeat = Heartbeat(self.settings.run_folder / "heartbeats", "api")
         try:
             super().init_process()
@@ -74,20 +75,12 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
             if self._heartbeat is not None:
                 self._heartbeat.beat()
 
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: unready now, refuse connections after the drain delay; a second one ends the delay."""
-        now = time.monotonic()
-        self._stop_at = now if self.draining else now + self.settings.drain_delay_s
-        self.draining = True
-        # Wakes the main loop.
-        self.method_queue.defer(lambda: None)
-
     def run(self) -> None:
         """The main loop."""
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
-        self.loop = EdgeLoop(self.settings, self.poller, self.cfg.threads, self._submit)
+        self.loop = EdgeLoop(self.settings, self.poller, self.cfg.threads, self._submit, self._count)
         self.set_accept_enabled(True)
-        while self.alive and not (self.draining and time.monotonic() >= self._stop_at):
+        while self.alive:
             self._turn()
             if not self._accepting and time.monotonic() >= self._accept_again_at and self.loop.has_room():
                 self.set_accept_enabled(True)
@@ -97,10 +90,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
 
     def _turn(self) -> None:
         self.notify()
-        wait = _TICK_S
-        if self.draining:
-            wait = min(wait, max(0.0, self._stop_at - time.monotonic())) or _BEAT_S
-        for key, _ in self.poller.select(self.loop.wait_s(wait)):
+        for key, _ in self.poller.select(self.loop.wait_s(_TICK_S)):
             if type(key.data) is Conn:
                 self.loop.on_event(key.data)
             else:
@@ -110,7 +100,6 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
     def _drain(self) -> None:
         """Refuse connections, finish what has arrived, then let go of the rest."""
         self.alive = False
-        self.draining = True
         self.set_accept_enabled(False)
         for listener in self.sockets:
             # Connections that the kernel has already accepted for us would otherwise be reset.
@@ -151,6 +140,9 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         self.loop.add(sock, client, server)
         return True
 
+    def _count(self, refusal: edge_reply.Refusal) -> None:
+        self._metrics.request("edge", refusal.status, refusal.code, 0.0)
+
     def _submit(self, conn: Conn) -> None:
         self.tpool.submit(self._serve, conn)
 
@@ -190,6 +182,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         return False
 
     def _refuse(self, conn: Conn, raw: RawRequest, refusal: edge_reply.Refusal) -> None:
+        self._count(refusal)
         request_id = edge_reply.request_id_of(raw.head, self.settings.trust_request_id)
         try:
             conn.sock.sendall(edge_reply.render(refusal, request_id, with_body=not raw.head.startswith(b"HEAD ")))
@@ -202,13 +195,12 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         req._expected_100_continue = False
         resp, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
         environ["wsgi.multithread"] = True
-        environ["precis.draining"] = self.draining
         resp.version = "precis"
-        if self.draining:
-            resp.force_close()
         items: Any = None
         try:
             items = self.wsgi(environ, resp.start_response)
+            if not self.alive or environ.get(CLOSE_FLAG):
+                resp.force_close()
             for item in items:
                 resp.write(item)
             resp.close()

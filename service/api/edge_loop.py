@@ -44,15 +44,22 @@ class EdgeLoop:
         poller: what the worker's main loop waits on; each connection is registered with its `Conn` as data.
         threads: requests that may run at a time.
         start: hands a connection with a complete `request` to a thread; the worker calls `finished` when it is done.
+        refused: told of every request that is refused here.
     """
 
     def __init__(
-        self, settings: Settings, poller: selectors.BaseSelector, threads: int, start: Callable[[Conn], object]
+        self,
+        settings: Settings,
+        poller: selectors.BaseSelector,
+        threads: int,
+        start: Callable[[Conn], object],
+        refused: Callable[[edge_reply.Refusal], object],
     ) -> None:
         self._settings = settings
         self._poller = poller
         self._threads = threads
         self._start = start
+        self._refused = refused
         self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
         self._held = 0
         self._busy = 0
@@ -81,7 +88,7 @@ class EdgeLoop:
         if conn is None:
             return False
         if conn.state is State.READING and conn.buffer.size:
-            conn.say(edge_reply.render(edge_reply.TIMEOUT, self._request_id(conn)))
+            self._refuse(conn, edge_reply.TIMEOUT)
         self.close(conn)
         return True
 
@@ -107,12 +114,11 @@ class EdgeLoop:
 
     def on_event(self, conn: Conn) -> None:
         """Act on a connection that has become readable, or was closed by the client."""
-        state = conn.state
-        if state is State.READING or state is State.IDLE:
+        if conn.state in (State.READING, State.IDLE):
             self._receive(conn)
-        elif state is State.CLOSING:
+        elif conn.state is State.CLOSING:
             self._drain(conn)
-        elif state is not State.CLOSED:
+        elif conn.state is not State.CLOSED:
             self._peek(conn)
 
     def finished(self, conn: Conn, keep: bool) -> None:
@@ -156,10 +162,9 @@ class EdgeLoop:
 
     def hurry(self, reading_s: float, idle_s: float) -> None:
         """Leave clients that have not sent a complete request yet no more than this time, in seconds."""
-        now = time.monotonic()
         for conns, seconds in ((self._reading, reading_s), (self._idle, idle_s)):
             for conn in conns:
-                conn.deadline = min(conn.deadline, now + seconds)
+                conn.deadline = min(conn.deadline, time.monotonic() + seconds)
 
     def close_all(self) -> None:
         """Close every connection that no thread is using."""
@@ -174,8 +179,6 @@ class EdgeLoop:
         self._forget_bytes(conn)
         conn.state = State.CLOSED
         conn.sock.close()
-
-    # -- arriving bytes
 
     def _receive(self, conn: Conn) -> None:
         got = conn.receive(self._scratch)
@@ -244,14 +247,11 @@ class EdgeLoop:
         if conn.gone and conn.state is State.QUEUED:
             self.close(conn)
 
-    # -- replies of the edge itself
-
-    def _request_id(self, conn: Conn) -> str:
-        return edge_reply.request_id_of(conn.buffer.head, self._settings.trust_request_id)
-
     def _refuse(self, conn: Conn, refusal: edge_reply.Refusal) -> None:
+        self._refused(refusal)
         with_body = not conn.buffer.head.startswith(b"HEAD ")
-        conn.say(edge_reply.render(refusal, self._request_id(conn), with_body=with_body))
+        request_id = edge_reply.request_id_of(conn.buffer.head, self._settings.trust_request_id)
+        conn.say(edge_reply.render(refusal, request_id, with_body=with_body))
         self._leave(conn)
         self._linger(conn)
 
@@ -272,8 +272,6 @@ class EdgeLoop:
         conn.drained += got or 0
         if got == 0 or conn.drained > _LINGER_BYTES:
             self.close(conn)
-
-    # -- bookkeeping
 
     def _expect(self, conn: Conn) -> None:
         """Give the client its time for one whole request."""

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from service.api import problems
+from service.api.guards import new_id
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_REQUEST_ID = re.compile(rb"\r\nx-request-id[ \t]*:[ \t]*([A-Za-z0-9._-]{1,128})[ \t]*\r\n", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb"\r\nx-request-id[ \t]*:[ \t]*([A-Za-z0-9._-]{1,64})[ \t]*\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def request_id_of(head: bytes, trusted: bool) -> str:
         trusted: whether the caller may name the id.
     """
     match = _REQUEST_ID.search(head) if trusted else None
-    return match[1].decode("ascii") if match else uuid.uuid4().hex
+    return match[1].decode("ascii") if match else new_id()
 
 
 def render(refusal: Refusal, request_id: str, *, with_body: bool = True) -> bytes:
@@ -64,19 +66,21 @@ def render(refusal: Refusal, request_id: str, *, with_body: bool = True) -> byte
         request_id: id for header and body.
         with_body: False for a reply to HEAD.
     """
-    title = HTTPStatus(refusal.status).phrase
-    problem = {
-        "type": "about:blank",
-        "title": title,
+    problem: dict[str, object] = {
+        "type": problems.TYPE_BASE + refusal.code,
+        "title": problems.TABLE[refusal.code].title,
         "status": refusal.status,
         "code": refusal.code,
         "detail": refusal.detail,
         "request_id": request_id,
     }
+    retry = ""
+    if refusal.retry_after_s:
+        problem["retry_after_s"] = refusal.retry_after_s
+        retry = f"Retry-After: {refusal.retry_after_s}\r\n"
     body = json.dumps(problem).encode()
-    retry = f"Retry-After: {refusal.retry_after_s}\r\n" if refusal.retry_after_s else ""
     head = (
-        f"HTTP/1.1 {refusal.status} {title}\r\nContent-Type: application/problem+json\r\n"
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
         f"Content-Length: {len(body)}\r\n{retry}X-Request-Id: {request_id}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii") + (body if with_body else b"")

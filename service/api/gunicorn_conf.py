@@ -6,17 +6,15 @@ Every name below that gunicorn knows is a setting of gunicorn.
 from __future__ import annotations
 
 import gc
-import json
-import logging
 import math
 import os
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from service import telemetry
 from service.config import load
 
 # File descriptors beside client connections: listeners, logs, gRPC channels, pipes.
@@ -25,31 +23,15 @@ _OTHER_DESCRIPTORS = 256
 _KILL_MARGIN_S = 3
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `timestamp`, `level`, `logger`, `event`, `pid`, and `exception` when there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Render one record."""
-        line: dict[str, Any] = {
-            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-            "pid": record.process,
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
 class JsonLogger(Logger):  # type: ignore[misc]
-    """gunicorn's logger, writing JSON lines to stderr."""
+    """gunicorn's logger, writing through ours: one JSON object a line on stderr."""
 
     def setup(self, cfg: Any) -> None:
-        """Set gunicorn's handlers up, then give them our format."""
+        """Set gunicorn's loggers up, then let their lines go to the root logger."""
         super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(JsonFormatter())
+        telemetry.configure_logging("api", cfg.loglevel)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def _shared_memory_or(folder: Path) -> str:
@@ -78,10 +60,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Take a dead worker's gauges out of the sums."""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        from prometheus_client import multiprocess
-
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    telemetry.forget_process(worker.pid)
 
 
 _settings = load()
@@ -95,7 +74,7 @@ worker_connections = max(_settings.api_connections, threads + 1)
 preload_app = True
 keepalive = _settings.keepalive_s
 timeout = math.ceil(_settings.liveness_s)
-graceful_timeout = math.ceil(_settings.drain_delay_s + _settings.drain_timeout_s) + _KILL_MARGIN_S
+graceful_timeout = math.ceil(_settings.drain_timeout_s) + _KILL_MARGIN_S
 backlog = 2048
 
 # The root file system may be read-only: nothing is written but in memory or in the runtime folder.

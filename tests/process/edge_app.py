@@ -34,7 +34,6 @@ def app(environ, start_response):
         "body_bytes": len(body),
         "body_head": body[:64].decode("latin-1"),
         "thread": threading.get_ident(),
-        "draining": environ["precis.draining"],
     }
     data = json.dumps(seen).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
