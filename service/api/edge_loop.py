@@ -22,8 +22,7 @@ _RECV_BYTES = 64 * 1024
 _BUDGET_BYTES = 64 * 1024 * 1024
 # A request this small is read even when the budget is spent, so that probes get through; connections bound the sum.
 _SMALL_BYTES = 16 * 1024
-# A client that is refused while it still sends needs a moment to see the reply: closing with unread data would reset
-# the connection and take the reply with it.
+# A client that is refused while it still sends needs a moment: closing with data unread would discard the reply.
 _LINGER_S = 2.0
 _LINGER_BYTES = 1024 * 1024
 # A request younger than this is not given up to make room for a new connection.
@@ -60,6 +59,8 @@ class EdgeLoop:
         self._threads = threads
         self._start = start
         self._refused = refused
+        self._read_s: float = settings.read_timeout_s
+        self._idle_s: float = settings.keepalive_s
         self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
         self._held = 0
         self._busy = 0
@@ -100,7 +101,7 @@ class EdgeLoop:
         slowest = next(iter(self._reading), None)
         if slowest is None:
             return None
-        age = time.monotonic() - (slowest.deadline - self._settings.read_timeout_s)
+        age = time.monotonic() - (slowest.deadline - self._read_s)
         return slowest if age >= _FAIR_READ_S else None
 
     def add(self, sock: socket.socket, client: Any, server: Any) -> None:
@@ -142,7 +143,7 @@ class EdgeLoop:
         else:
             self._arm(conn)
             conn.state = State.IDLE
-            conn.deadline = time.monotonic() + self._settings.keepalive_s
+            conn.deadline = time.monotonic() + self._idle_s
             self._idle[conn] = None
 
     def sweep(self) -> None:
@@ -161,8 +162,9 @@ class EdgeLoop:
         return at_most if nearest is None else min(at_most, max(0.0, nearest - time.monotonic()))
 
     def hurry(self, reading_s: float, idle_s: float) -> None:
-        """Leave clients that have not sent a complete request yet no more than this time, in seconds."""
-        for conns, seconds in ((self._reading, reading_s), (self._idle, idle_s)):
+        """From now on, give clients no more than this time for a request, or for the start of one; in seconds."""
+        self._read_s, self._idle_s = min(reading_s, self._read_s), min(idle_s, self._idle_s)
+        for conns, seconds in ((self._reading, self._read_s), (self._idle, self._idle_s)):
             for conn in conns:
                 conn.deadline = min(conn.deadline, time.monotonic() + seconds)
 
@@ -276,7 +278,7 @@ class EdgeLoop:
     def _expect(self, conn: Conn) -> None:
         """Give the client its time for one whole request."""
         conn.state = State.READING
-        conn.deadline = time.monotonic() + self._settings.read_timeout_s
+        conn.deadline = time.monotonic() + self._read_s
         self._reading[conn] = None
 
     def _leave(self, conn: Conn) -> None:

@@ -25,6 +25,9 @@ def app(environ, start_response):
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return iter([b"one ", b"two ", b"three"])
+    if path == "/large":
+        start_response("200 OK", [("Content-Length", str(32 * 1024 * 1024))])
+        return [bytes(32 * 1024 * 1024)]
     if path == "/hello":
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
         return [b"hello"]
