@@ -13,7 +13,7 @@ from service import languages
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
 from service.pipeline.pipeline import Pipeline
-from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TranslateRequest
+from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TranslateRequest, Unit
 from service.records import CallContext
 from service.version import VERSION
 
@@ -146,9 +146,9 @@ def _tag(tag: str) -> str:
 def _length(text: str) -> Length:
     if text in LENGTHS:
         return LENGTHS[text]
-    units = {"s": "sentences", "w": "words", "c": "characters"}
+    units: dict[str, Unit] = {"s": "sentences", "w": "words", "c": "characters"}
     if text[:-1].isdecimal() and int(text[:-1]) > 0 and text[-1] in units:
-        return Length(units[text[-1]], int(text[:-1]))  # type: ignore[arg-type] - the table holds the three units
+        return Length(units[text[-1]], int(text[:-1]))
     raise SettingsError(f"--length {text!r}: give short, medium, long, or a number with s, w or c")
 
 

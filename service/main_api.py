@@ -33,7 +33,12 @@ def build() -> WSGIApplication:
         return not beats or min(beats.values()) <= settings.liveness_s
 
     pipeline = Pipeline(Client(settings.model_target), settings)
-    return create_app(settings, pipeline, draining=drain_flag.exists, live=live)
+    return create_app(settings, pipeline, draining=drain_flag.exists, live=live, refusing=_never)
+
+
+def _never() -> bool:
+    """New requests that still arrive while draining are served: balancers need a moment to turn away."""
+    return False
 
 
 app = build()

@@ -161,6 +161,11 @@ def _bounded(values: set[str], value: str) -> str:
     return value
 
 
+def count_restart(process: str) -> None:
+    """A process that had ended was started anew; `process` is the name of a role."""
+    _restart_series().labels(process).inc()
+
+
 class HttpMetrics:
     """What an API process counts. Children are looked up once and kept, because a look-up costs more than the count.
 
@@ -210,7 +215,6 @@ class LaneMetrics:
         self._ended = {how: series["ended"].labels(engine, how) for how in ROW_ENDINGS}
         self._refused = series["refused"]
         self._step = series["step"].labels(engine)
-        self._restarts = series["restarts"].labels(engine)
         self._coalesced = series["coalesced"].labels(engine)
 
     def queue(self, rows: int, cost: int) -> None:
@@ -234,13 +238,16 @@ class LaneMetrics:
         """One engine step."""
         self._step.observe(seconds)
 
-    def restarted(self) -> None:
-        """The engine was started anew after it broke."""
-        self._restarts.inc()
-
     def coalesced(self) -> None:
         """A request joined a computation that was running already."""
         self._coalesced.inc()
+
+
+@cache
+def _restart_series() -> Any:
+    from prometheus_client import Counter
+
+    return Counter("precis_process_restarts", "processes started anew", ["process"])
 
 
 @cache
@@ -267,6 +274,5 @@ def _model_series() -> dict[str, Any]:
         "ended": Counter("precis_rows_ended", "rows that left a batch", [*engine, "how"]),
         "refused": Counter("precis_refusals", "computations not admitted", [*engine, "code"]),
         "step": Histogram("precis_step_seconds", "time of an engine step", engine, buckets=_STEP_SECONDS),
-        "restarts": Counter("precis_engine_restarts", "engines started anew", engine),
         "coalesced": Counter("precis_coalesced", "requests that joined a running computation", engine),
     }
