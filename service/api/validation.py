@@ -18,6 +18,8 @@ from service.errors import BadRequest, PrecisError
 BRANCH = "~"
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+# Telling errors costs more than finding them; a body with more than this is no mistake of a person.
+_MOST_EXPLAINED = 2000
 _NO_JSON = "the body is not valid JSON in UTF-8"
 _MESSAGES = {
     "missing": "is required",
@@ -72,6 +74,8 @@ def wrong(field: str, detail: str) -> InvalidFields:
 
 
 def _refusal(model: type[Body], error: ValidationError) -> PrecisError:
+    if error.error_count() > _MOST_EXPLAINED:
+        return BadRequest(f"{error.error_count()} fields of the body are wrong or unknown; too many to name")
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return BadRequest(_NO_JSON)
