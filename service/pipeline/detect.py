@@ -52,7 +52,42 @@ _BLANKS = re.compile(r"\s+")
 
 # Languages with little text in the world: without strong evidence a short text is more likely in a neighbour.
 _RARE = frozenset(
-    "as ba br ckb fo fy gd gl gn ha ht ig jv ku ky lb ln mg mt ne nso oc om ps qu rw sa se tg tk tt ug uz wa".split()
+    [
+        "as",
+        "ba",
+        "br",
+        "ckb",
+        "fo",
+        "fy",
+        "gd",
+        "gl",
+        "gn",
+        "ha",
+        "ht",
+        "ig",
+        "jv",
+        "ku",
+        "ky",
+        "lb",
+        "ln",
+        "mg",
+        "mt",
+        "ne",
+        "nso",
+        "oc",
+        "om",
+        "ps",
+        "qu",
+        "rw",
+        "sa",
+        "se",
+        "tg",
+        "tk",
+        "tt",
+        "ug",
+        "uz",
+        "wa",
+    ]
 )
 
 
