@@ -25,7 +25,6 @@ from service.api import edge_reply
 from service.api.edge_buffer import RawRequest
 from service.api.edge_conn import ClientGone, Conn
 from service.api.edge_loop import EdgeLoop
-from service.api.guards import CLOSE_FLAG
 from service.heartbeat import Heartbeat
 from service.telemetry import HttpMetrics
 
@@ -199,7 +198,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         items: Any = None
         try:
             items = self.wsgi(environ, resp.start_response)
-            if not self.alive or environ.get(CLOSE_FLAG):
+            if not self.alive:
                 resp.force_close()
             for item in items:
                 resp.write(item)
