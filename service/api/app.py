@@ -12,7 +12,6 @@ from service.api import catalog, detect, docs, guards, health, problems, summari
 from service.api.context import EXTENSION, Call, PipelineLike, Services, services
 from service.api.resource import Resource
 from service.config import Settings
-from service.errors import PayloadTooLarge
 from service.telemetry import HttpMetrics
 
 RESOURCES: tuple[Resource, ...] = (
@@ -78,8 +77,7 @@ def _finish(response: Response) -> Response:
     headers["Server-Timing"] = timing
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Cache-Control", "no-store")
-    if call.code == PayloadTooLarge.code:
-        # The rest of the body is not read, so nothing can follow it.
+    if guards.CLOSE_FLAG in request.environ:
         headers["Connection"] = "close"
     size = response.content_length
     # Run by the server once the last byte is sent: the caller does not wait for its own log line.

@@ -13,6 +13,9 @@ from service.api.context import Call, Services, gone_probe, services
 from service.errors import BadRequest, Draining, PayloadTooLarge, UnsupportedMediaType
 from service.records import CallContext
 
+# Read by the worker: the rest of the body must not be read, so the connection cannot be used again.
+CLOSE_FLAG = "precis.close"
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DEADLINE = re.compile(r"[0-9]{1,12}")
 _CHUNK = 64 * 1024
@@ -115,4 +118,5 @@ def _read(serving: Services) -> bytes:
 
 
 def _too_large(serving: Services) -> PayloadTooLarge:
+    request.environ[CLOSE_FLAG] = True
     return PayloadTooLarge(f"the body is over the limit of {serving.settings.max_body_bytes} bytes")
