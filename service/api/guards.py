@@ -13,7 +13,7 @@ from service.api.context import Call, Services, gone_probe, services
 from service.errors import BadRequest, Draining, PayloadTooLarge, UnsupportedMediaType
 from service.records import CallContext
 
-# Read by the worker: the rest of the body must not be read, so the connection cannot be used again.
+# Set where the rest of a body is not read: nothing can follow it on its connection, and the reply says so.
 CLOSE_FLAG = "precis.close"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
