@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service import openers
 from service.engines import extractive_matrix, extractive_rank
+from service.config import Settings
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
 from service.errors import BadRequest
@@ -137,3 +138,8 @@ def _summarize(work: RowWork) -> SummaryResult:
         raise TypeError(f"not a row of this engine: {type(payload).__name__}")
     picks = extractive_rank.rank(payload.texts, payload.title, payload.at_most, payload.language)
     return SummaryResult(tuple(SummarySentence(None, (pick.index,), pick.score) for pick in picks))
+
+
+def create(_settings: Settings) -> ExtractiveEngine:
+    """Make the engine; it has no settings."""
+    return ExtractiveEngine()
