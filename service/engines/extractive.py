@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from service import openers
-from service.engines import extractive_matrix, extractive_rank
 from service.config import Settings
+from service.engines import extractive_matrix, extractive_rank
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
 from service.errors import BadRequest
