@@ -18,12 +18,14 @@ from service.records import Block, Sentence
 # Longest sentence handed on, whatever the text: a bound for engines, far above what people write.
 MAX_CHARACTERS = 2000
 # Above this a span is more likely several sentences inside quotation marks than one.
-_LONG_QUOTED = 240
+_LONG_QUOTED = 120
 # Above this ICU may split; it does not know abbreviations, so it is not asked earlier.
 _LONG = 400
 # Thai and Lao put a blank, not a full stop, between clauses and sentences alike: gather them up to this length.
 _PHRASES = 120
 _UNSTOPPED = frozenset({"th", "lo"})
+# A character of these says about as much as three letters.
+_DENSE = frozenset({"zh", "ja"})
 # One call for a huge block would hold all its boundaries at once.
 _WINDOW = 100_000
 
@@ -36,9 +38,39 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _QUOTES = re.compile('["“”„‟«»‹›「」『』]')
 _OPENING = frozenset("“„‟«‹「『([{（［【《〈¿¡")
 _EITHER = frozenset("\"'”»›")
+_CLOSING = frozenset('"”»›’」』')
+_AFTER_QUOTE = frozenset(' "”»›’」』')
 # Stops that sentencex passes over.
 _MORE_STOPS = re.compile(r"[។៕]+[”»\"]?|…[”»\"]?(?=\s+[^\W\d_a-zа-я])")
+_KOREAN_QUOTATIVE = ("라고", "고 ", "이라", "며", "라는")
 _JAPANESE_QUOTATIVE = ("と", "って", "など", "という")
+# A full stop after these is more often an abbreviation or an ordinal than the end of a sentence.
+_ABBREVIATED = re.compile(r"(?:^|[\s(\"“„«])[^\W\d_]{1,3}\.\s*$")
+_NUMBERED = re.compile(r"(?:^|[\s(\"“„«])[0-9]{1,2}\.\s*$")
+_ORDINAL_STOP = frozenset(
+    (
+        "bs",
+        "cs",
+        "da",
+        "de",
+        "et",
+        "eu",
+        "fi",
+        "fo",
+        "hr",
+        "hu",
+        "is",
+        "lb",
+        "lv",
+        "nb",
+        "nn",
+        "pl",
+        "sk",
+        "sl",
+        "sr",
+        "tr",
+    )
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _CLAUSE_END = re.compile(r"[;:,،؛、，；：—–]\s|[、，；：،]|[.!?。！？…]")
 _BLANK = re.compile(r"\s+")
@@ -58,7 +90,7 @@ def sentences(text: str, blocks: Sequence[Block], language: str) -> tuple[Senten
     found: list[Sentence] = []
     for number, block in enumerate(blocks):
         piece = text[block.start : block.end]
-        ends = [len(piece)] if block.kind == "heading" else _ends(piece, language)
+        ends = [len(piece)] if block.kind == "heading" or not piece else _ends(piece, language)
         for start, end in _trimmed(piece, _bounded(piece, ends)):
             found.append(Sentence(block.start + start, block.start + end, number))
     return tuple(found)
@@ -69,11 +101,12 @@ def _ends(text: str, language: str) -> list[int]:
     plain = _SURROGATES.sub("\ufffd", text.translate(_BLANK_OF))
     base = language.split("-")[0]
     ends = _refine(plain, _windowed(plain, base), 0, _more_stops)
-    ends = _refine(plain, ends, _LONG_QUOTED, lambda span: _inside_quotes(span, base))
+    dense = 3 if base in _DENSE else 1
+    ends = _refine(plain, ends, _LONG_QUOTED // dense, lambda span: _inside_quotes(span, base))
     if base in _UNSTOPPED:
         ends = _refine(plain, ends, _PHRASES, _phrases)
-    ends = _refine(plain, ends, _LONG, _by_icu)
-    return _joined(plain, ends, base)
+    ends = _refine(plain, ends, _LONG // dense, _icu_careful)
+    return _joined(plain, sorted({_at_quotes(plain, end) for end in ends}), base)
 
 
 def _refine(text: str, ends: Iterable[int], longer_than: int, split: Callable[[str], list[int]]) -> list[int]:
@@ -122,6 +155,10 @@ def _by_icu(text: str) -> list[int]:
     return _summed(SentenceBreaker(text, "en"))
 
 
+def _icu_careful(text: str) -> list[int]:
+    return [end for end in _by_icu(text) if not _ABBREVIATED.search(text, max(0, end - 8), end)]
+
+
 def _summed(pieces: Iterable[str]) -> list[int]:
     ends = []
     end = 0
@@ -140,12 +177,20 @@ def _inside_quotes(text: str, language: str) -> list[int]:
     blanked = _QUOTES.sub(" ", text)
     if blanked == text:
         return []
-    moved = []
-    for end in _by_sentencex(blanked, language):
-        while end > 1 and (text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")):
-            end -= 1
-        moved.append(end)
-    return moved
+    return [_at_quotes(text, end) for end in _by_sentencex(blanked, language)]
+
+
+def _at_quotes(text: str, end: int) -> int:
+    """A boundary moved so that a quotation mark stays with what it quotes."""
+    if end >= len(text):
+        return end
+    start = end
+    while end > 1 and (text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")):
+        end -= 1
+    if end == start and text[end - 1] != " ":
+        while end < len(text) and text[end] in _CLOSING and (end + 1 == len(text) or text[end + 1] in _AFTER_QUOTE):
+            end += 1
+    return end
 
 
 def _phrases(text: str) -> list[int]:
@@ -170,11 +215,22 @@ def _joined(text: str, ends: list[int], language: str) -> list[int]:
         after = text[end:following].strip()
         lettered = _LETTER.search(text, start, end)
         only_signs = after and _LETTER.search(after) is None and not after[0].isdigit() and len(after) <= 5
-        quotative = language == "ja" and text[end - 1] in "」』" and after.startswith(_JAPANESE_QUOTATIVE)
-        if (lettered or end - start > 8) and not only_signs and not quotative:
+        if (lettered or end - start > 8) and not only_signs and not _continues(text, end, after, language):
             kept.append(end)
             start = end
     return kept
+
+
+def _continues(text: str, end: int, after: str, language: str) -> bool:
+    """Whether what follows a boundary belongs to what is before it."""
+    before = max(0, end - 8)
+    if _NUMBERED.search(text, before, end) and (language in _ORDINAL_STOP or after[:1].islower()):
+        return True
+    if language == "ja":
+        return text[end - 1] in "」』" and after.startswith(_JAPANESE_QUOTATIVE)
+    if language == "ko":
+        return text[end - 1] in '"”' and after.startswith(_KOREAN_QUOTATIVE)
+    return after[:1].islower() and _ABBREVIATED.search(text, before, end) is not None
 
 
 def _bounded(text: str, ends: Iterable[int]) -> Iterator[int]:
