@@ -35,7 +35,7 @@ def kept(article: Article) -> str:
 def clean_articles(data: Path) -> Iterator[tuple[str, str]]:
     """Yield the name of a collection and each of its articles."""
     for path in sorted((data / "summarization").glob("*.jsonl.gz")):
-        for row in map(json.loads, gzip.open(path, "rt", encoding="utf-8")):
+        for row in map(json.loads, gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()):
             text = row.get("text") or row.get("en_dialogue")
             if "Sentences" in row:
                 text = "\n".join(row["Sentences"])

@@ -12,7 +12,7 @@ from service.pipeline import clean_cues
 from service.pipeline.clean_lines import Line, make_line, script_of, split_lines
 from service.pipeline.clean_rules import find_title, judge, own_rule
 from service.pipeline.formats import html_doc
-from service.pipeline.formats.html_page import BLOCK_GAP, Page
+from service.pipeline.formats.html_page import BLOCK_GAP, Page, read_page
 from service.records import Article, Block, Removed, Span
 
 _HEADING_WORDS = 12
@@ -52,7 +52,7 @@ def clean_html(html: str, *, clean: bool = True) -> Article:
     """
     if not html_doc.looks_like_html(html):
         return clean_text(html_doc.plain_text(html), clean=clean)
-    page = html_doc.read(html)
+    page = read_page(html)
     text = page.text
     lines = _page_lines(page, text)
     kept = html_doc.article_blocks(html, page) if clean else frozenset()

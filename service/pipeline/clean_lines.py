@@ -144,14 +144,13 @@ def _join_wrapped(text: str, run: list[tuple[int, int]], script: Script) -> list
     joined = [run[0]]
     for i in range(1, len(run)):
         start, end = run[i]
-        last_start, last_end = joined[-1]
         before = text[run[i - 1][0] : run[i - 1][1]]
         after = text[start:end]
         glue = wrapped and full[i - 1] and not _ITEM.match(after)
         if not glue and after[0].islower() and not ends_closed(before, script.stops) and before[-1] not in ":;,|":
             glue = len(before.split()) >= 4 or len(after.split()) >= 6
         if glue:
-            joined[-1] = (last_start, end)
+            joined[-1] = (joined[-1][0], end)
         else:
             joined.append((start, end))
     return joined

@@ -22,7 +22,8 @@ _LABEL_WORDS = 4
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|年\d+月|년 ?\d+월")
 _CREDIT = re.compile(
-    r"©|\((?:[^()]*[/|][^()]*|AP|AFP|Reuters|EPA)\)\s*$|\b(?:Getty Images|Shutterstock|iStock|AFP|Reuters|EPA|dpa)\)?\s*$"
+    r"©|\((?:[^()]*[/|][^()]*|AP|AFP|Reuters|EPA)\)\s*$"
+    r"|\b(?:Getty Images|Shutterstock|iStock|AFP|Reuters|EPA|dpa)\)?\s*$"
 )
 
 

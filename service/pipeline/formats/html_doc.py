@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from service.pipeline.formats.html_page import Page, PageBlock, read_page
+from service.pipeline.formats.html_page import MAX_DEPTH, Page, PageBlock, depth_of, sane
 
 _TAG = re.compile(r"<(?:[a-zA-Z][^<>]*>|/[a-zA-Z]|!--|!doctype|\?xml)", re.IGNORECASE)
 _NOISE = re.compile(r"[\W_]+")
@@ -20,6 +20,7 @@ _WORD = re.compile(r"\w+")
 _ENOUGH_CHARACTERS = 200
 # Above this the thorough extractor takes seconds; the fast one still takes milliseconds.
 _THOROUGH_CHARACTERS = 1_000_000
+_THOROUGH_TAGS = 40_000
 _SHINGLE = 12
 _STRIDE = 5
 _COVERED = 0.6
@@ -36,11 +37,6 @@ def plain_text(text: str) -> str:
     return entities.unescape(text)
 
 
-def read(html: str) -> Page:
-    """Return the visible blocks of `html`; characters that no parser takes are replaced."""
-    return read_page(html.encode("utf-8", "replace").decode("utf-8"))
-
-
 def article_blocks(html: str, page: Page) -> frozenset[int]:
     """Return the indices of the blocks of `page` that are the article, or none when that cannot be told.
 
@@ -48,10 +44,12 @@ def article_blocks(html: str, page: Page) -> frozenset[int]:
         html: the mark-up `page` was read from.
         page: its visible blocks.
     """
-    source = html.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+    source = sane(html)
+    if depth_of(source) > MAX_DEPTH:
+        return frozenset()
     visible = sum(len(block.text) for block in page.blocks)
     best = ""
-    if len(source) <= _THOROUGH_CHARACTERS:
+    if len(source) <= _THOROUGH_CHARACTERS and source.count("<") <= _THOROUGH_TAGS:
         best = _thorough(source)
     if len(best) < min(_ENOUGH_CHARACTERS, visible // 2):
         best = max(best, _fast(source), key=len)

@@ -7,23 +7,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_HIDDEN_TAGS = frozenset(
-    "head script style noscript template svg math iframe object embed canvas audio video select textarea datalist "
-    "title meta link base area map rt rp -comment -doctype".split()
-)
-_INLINE_TAGS = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd label mark nobr q ruby s samp "
-    "small span strike strong sub sup time tt u var wbr".split()
-)
+# fmt: off
+_HIDDEN_TAGS = frozenset((
+    "head", "script", "style", "noscript", "template", "svg", "math", "iframe", "object", "embed", "canvas", "audio",
+    "video", "select", "textarea", "datalist", "title", "meta", "link", "base", "area", "map", "rt", "rp",
+    "-comment", "-doctype",
+))
+_INLINE_TAGS = frozenset((
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img",
+    "input", "ins", "kbd", "label", "mark", "nobr", "q", "ruby", "s", "samp", "small", "span", "strike", "strong",
+    "sub", "sup", "time", "tt", "u", "var", "wbr",
+))
+# Tags that end by themselves or that the next of their kind ends: they do not nest.
+_FLAT_TAGS = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "param",
+    "p", "li", "td", "th", "tr", "option", "dd", "dt", "tbody", "thead", "tfoot", "html", "body", "head", "path",
+))
+# fmt: on
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 BLOCK_GAP = "\n\n"
 
 _BLANKS = re.compile(r"[\s\x00\u200b\ufeff]+")
-# A page may not choose how much memory its mere nesting costs.
-_MAX_NODES = 1_000_000
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])")
+_MARKUP = re.compile(r"<([!?/]?[a-zA-Z-][a-zA-Z0-9-]*)[^<>]*>")
+_LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)\b[^<>]{10000,}>")
+
+# Parsers and extractors take time that grows with the square of the depth; people's pages stay below a hundred.
+MAX_DEPTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +70,67 @@ def read_page(html: str) -> Page:
     Returns:
         The blocks in document order, never empty ones, and the titles of the head (`og:title`, then `<title>`).
     """
-    parser = LexborHTMLParser(html.replace("\x00", " ").encode("utf-8", "replace"))
+    html = sane(html)
+    if depth_of(html) > MAX_DEPTH:
+        return Page(tuple(_read_flat(html)), ())
+    parser = LexborHTMLParser(html)
     root = parser.root
     if root is None:
         return Page((), ())
     # Some pages hide everything and let a script show it; their text is all there is.
-    blocks = _walk(root, skip_unshown=True) or _walk(root, skip_unshown=False)
+    blocks = _Reader(skip_unshown=True).read(root) or _Reader(skip_unshown=False).read(root)
     return Page(tuple(blocks), tuple(_titles(parser)))
+
+
+def sane(html: str) -> str:
+    """Return `html` without what parsers stumble over: NULs, lone surrogates, tags of ten thousand characters."""
+    html = html.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+    return _LONG_TAG.sub(r"<\1>", html)
+
+
+def depth_of(html: str) -> int:
+    """Return about how deep the elements of `html` nest; never less by much than a parser would find."""
+    depth = deepest = 0
+    for slash, name in _TAG.findall(html):
+        if name.lower() in _FLAT_TAGS:
+            continue
+        if slash:
+            depth = max(0, depth - 1)
+        else:
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+    return deepest
+
+
+def _read_flat(html: str) -> list[PageBlock]:
+    """Read a page as tags and text in a row, without a tree."""
+    blocks: list[PageBlock] = []
+    pieces: list[str] = []
+    unread = ""
+    parts = _MARKUP.split(html)
+    for i, part in enumerate(parts):
+        if i % 2 == 0:
+            if not unread:
+                pieces.append(unescape(part))
+            continue
+        tag = part.lower()
+        if unread:
+            unread = "" if tag == "/" + unread else unread
+        elif tag in ("script", "style", "title", "noscript", "template", "svg"):
+            unread = tag
+        elif tag.lstrip("/") not in _INLINE_TAGS:
+            _flush(pieces, blocks, "body")
+    _flush(pieces, blocks, "body")
+    return blocks
+
+
+def _flush(pieces: list[str], blocks: list[PageBlock], tag: str) -> None:
+    if pieces:
+        text = _BLANKS.sub(" ", "".join(pieces)).strip()
+        pieces.clear()
+        if text:
+            blocks.append(PageBlock(text, tag))
 
 
 def _titles(parser: LexborHTMLParser) -> list[str]:
@@ -91,44 +159,54 @@ def _hidden(node: LexborNode, tag: str, skip_unshown: bool) -> bool:
     return bool(style and _HIDDEN_STYLE.search(style))
 
 
-def _walk(root: LexborNode, *, skip_unshown: bool) -> list[PageBlock]:
-    blocks: list[PageBlock] = []
-    pieces: list[str] = []
-    open_blocks: list[str] = ["body"]
+class _Reader:
+    """One walk over a tree: text goes to the block it stands in, and a block ends where an element of its kind does."""
 
-    def flush() -> None:
-        if pieces:
-            text = _BLANKS.sub(" ", "".join(pieces)).strip()
-            pieces.clear()
-            if text:
-                blocks.append(PageBlock(text, open_blocks[-1]))
+    def __init__(self, *, skip_unshown: bool) -> None:
+        self._skip_unshown = skip_unshown
+        self._blocks: list[PageBlock] = []
+        self._pieces: list[str] = []
+        self._open_tags: list[str] = []
+        self._open_blocks: list[str] = ["body"]
 
-    node: LexborNode | None = root
-    open_tags: list[str] = []
-    for _ in range(_MAX_NODES):
-        if node is None:
-            break
+    def read(self, root: LexborNode) -> list[PageBlock]:
+        """Return the blocks under `root`."""
+        node: LexborNode | None = root
+        while node is not None:
+            child = self._enter(node)
+            node = child if child is not None else self._leave(node)
+        self._flush()
+        return self._blocks
+
+    def _enter(self, node: LexborNode) -> LexborNode | None:
+        """Take in one node; return its first child if it is to be read."""
         tag = node.tag or ""
-        child = None
         if tag == "-text":
-            pieces.append(node.text_content or "")
-        elif tag in ("br", "hr"):
-            flush()
-        elif not _hidden(node, tag, skip_unshown):
-            child = node.child
-            if tag not in _INLINE_TAGS:
-                flush()
-                if child is not None:
-                    open_blocks.append(tag)
+            self._pieces.append(node.text_content or "")
+            return None
+        if tag in ("br", "hr"):
+            self._flush()
+            return None
+        if _hidden(node, tag, self._skip_unshown):
+            return None
+        if tag not in _INLINE_TAGS:
+            self._flush()
+        child = node.child
         if child is not None:
-            open_tags.append(tag)
-            node = child
-            continue
-        while node is not None and node.next is None and open_tags:
-            if open_tags.pop() not in _INLINE_TAGS:
-                flush()
-                open_blocks.pop()
-            node = node.parent
-        node = node.next if node is not None and open_tags else None
-    flush()
-    return blocks
+            self._open_tags.append(tag)
+            if tag not in _INLINE_TAGS:
+                self._open_blocks.append(tag)
+        return child
+
+    def _leave(self, node: LexborNode) -> LexborNode | None:
+        """Close what ends with `node`; return the node that follows, or None at the end of the tree."""
+        at: LexborNode | None = node
+        while at is not None and self._open_tags and at.next is None:
+            if self._open_tags.pop() not in _INLINE_TAGS:
+                self._flush()
+                self._open_blocks.pop()
+            at = at.parent
+        return at.next if at is not None and self._open_tags else None
+
+    def _flush(self) -> None:
+        _flush(self._pieces, self._blocks, self._open_blocks[-1])
