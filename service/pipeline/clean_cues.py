@@ -86,14 +86,14 @@ def find_cue(text: str, words: int, closed: bool) -> str | None:
         rule = cues.whole.get(folded.strip(_TRIM))
         if rule is not None:
             return rule
-    rows = cues.opens.get(key)
+    rows = cues.opens.get(key) or cues.opens.get(key[:1])
     if rows is not None:
         for phrase, rule in rows:
             if folded.startswith(phrase) and _ends_word(folded, len(phrase)):
                 return rule
     if words > _CALL_WORDS:
         return None
-    rows = cues.labels.get(key)
+    rows = cues.labels.get(key) or cues.labels.get(key[:1])
     if rows is not None and words <= _LABEL_WORDS:
         for phrase, rule in rows:
             if folded.startswith(phrase) and _is_label(text, folded, phrase, rule, words, closed):
