@@ -38,6 +38,7 @@ class Pipeline:
         self._backend = backend
         self._router = Router(Catalogue(()))
         self._config_digest = _config_digest(settings)
+        self._max_characters = settings.max_text_characters
 
     def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
         """Summarize one article and translate the summary.
@@ -49,7 +50,7 @@ class Pipeline:
             PrecisError: whatever Backend.run raises, or the error of the summary itself.
         """
         calls = Calls(self._backend, context, self._config_digest)
-        return summarize.summarize(request, self._fresh_router(), calls)
+        return summarize.summarize(request, self._fresh_router(), calls, max_characters=self._max_characters)
 
     def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
         """Translate every text into every target; what fails, fails alone.

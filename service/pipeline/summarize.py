@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import EngineFailed, NoText, PrecisError
+from service.errors import EngineFailed, NoText, PrecisError, TooLong
 from service.pipeline import clean, compose, detect, segment, translate
 from service.pipeline.calls import Calls
 from service.pipeline.requests import (
@@ -62,17 +62,20 @@ class _Read:
         return self.detection.language
 
 
-def summarize(request: SummarizeRequest, router: Router, calls: Calls) -> SummarizeReply:
+def summarize(request: SummarizeRequest, router: Router, calls: Calls, *, max_characters: int) -> SummarizeReply:
     """Clean, identify, segment, pick, compose and translate.
 
+    Args:
+        max_characters: bound on the text, for HTML on its visible text.
     Raises:
+        TooLong: the text is over the bound.
         NoText: nothing is left to summarize.
         UnsupportedLanguage: no engine for the language, or none into `summary_language`.
         BadRequest: an engine id that is not loaded.
         PrecisError: whatever Backend.run raises, or the error of the summary itself.
     """
     router.check_translation_engine(request.translate_engine, "translate_engine")
-    read = _read(request)
+    read = _read(request, max_characters)
     model = router.summary(read.language, request.engine)
     result = _pick(read, request.length, model, calls)
     composed = _compose(read, result, request, read.language)
@@ -113,14 +116,17 @@ def summarize(request: SummarizeRequest, router: Router, calls: Calls) -> Summar
     )
 
 
-def _read(request: SummarizeRequest) -> _Read:
+def _read(request: SummarizeRequest, max_characters: int) -> _Read:
     article = _clean(request)
+    field = "html" if request.html is not None else "text"
+    if len(article.text) > max_characters:
+        raise TooLong(f"the text is over the limit of {max_characters} characters", field=field)
     blocks, title = article.blocks, ""
     if article.title:
         title = article.text[article.title.start : article.title.end]
     if not any(translate.has_letters(article.text[block.start : block.end]) for block in blocks):
         if article.title is None or not translate.has_letters(title):
-            raise NoText("there is no text to summarize", field="html" if request.html is not None else "text")
+            raise NoText("there is no text to summarize", field=field)
         # A headline alone is summarized by itself.
         blocks = (Block(article.title.start, article.title.end, "heading"),)
         title = ""

@@ -68,7 +68,7 @@ def test_a_request_goes_all_the_way(shared: Service) -> None:
 
 def test_killing_the_model_process_answers_every_caller_within_a_second() -> None:
     """Invariant 5: `kill -9` under 50 concurrent requests; then the service is ready again by itself."""
-    with serving(fake_script="rows=64") as service, ThreadPoolExecutor(50) as pool:
+    with serving(fake_script="rows=64", api_threads=64) as service, ThreadPoolExecutor(50) as pool:
         calls = [pool.submit(service.post, "/v1/summarize", slow(index, 60_000)) for index in range(50)]
         wait_until(lambda: in_flight(service) >= 50, "50 requests in flight")
         pid = service.model_pid()
@@ -92,7 +92,10 @@ def test_an_engine_that_breaks_answers_its_callers_and_is_restarted() -> None:
         breaking = service.post("/v1/summarize", {"text": "This is fake:raise and more. The end."})
         replies = [breaking, *(call.result(LONG_S) for call in calls)]
         assert time.monotonic() - started_s < 2.0
-        assert {(reply.status, reply.json["code"]) for reply in replies} <= {(500, "engine_failed"), (503, "unavailable")}
+        assert {(reply.status, reply.json["code"]) for reply in replies} <= {
+            (500, "engine_failed"),
+            (503, "unavailable"),
+        }
         wait_until(service.model_ready, "the service is ready again")
         assert service.model_pid() != pid
 
