@@ -157,24 +157,9 @@ def measure(pick: Pick, items: list[Item]) -> tuple[tuple[float, ...], float]:
 def report_speed() -> None:
     """Print what one step costs by the size of the text."""
     pick = own(titles=False)
-    words = [
-        "council",
-        "harbour",
-        "tram",
-        "line",
-        "vote",
-        "river",
-        "bridge",
-        "school",
-        "market",
-        "budget",
-        "winter",
-        "report",
-        "team",
-        "city",
-        "plan",
-        "road",
-    ]
+    words = (
+        "council harbour tram line vote river bridge school market budget " + "winter report team city plan road"
+    ).split()
     for count in (5, 17, 100, 1000, 5000, 10000):
         texts = tuple(
             " ".join(words[(n * 7 + k * k + n // 5 * k) % len(words)] for k in range(14)) + f" {n}."

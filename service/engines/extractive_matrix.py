@@ -61,7 +61,7 @@ class Matrix:
 
 @cache
 def _classes() -> NDArray[np.uint8]:
-    """Return the class of each code point; made once, because a million look-ups take a while."""
+    """Return the class of each code point; made once, because the look-ups take longer than many a summary."""
     table = np.full(0x110000, _LETTER, dtype=np.uint8)
     kinds = (unicodedata.category(chr(code))[0] in "LNM" for code in range(_TABLE_END))
     table[:_TABLE_END] = np.fromiter(kinds, dtype=np.uint8, count=_TABLE_END)
@@ -103,13 +103,12 @@ def _grams(lowered: Sequence[str]) -> tuple[Ints, NDArray[np.uint64]]:
 
 
 def build(texts: Sequence[str]) -> Matrix:
-    """Return the matrix of texts, one row each; a text without a gram of its own is an empty row.
+    """Return the matrix of texts, one row each; a text too short to hold a gram is an empty row.
 
     Args:
         texts: at least one, of any content.
     """
-    # Three blanks let even a text of one word, and the last word of each, make a gram.
-    row, hashes = _grams([f"{text.lower()}  " for text in texts])
+    row, hashes = _grams([text.lower() for text in texts])
     if not len(row):
         return Matrix(len(texts), row, row, np.zeros(0), 1)
     _, gram = np.unique(hashes, return_inverse=True)
