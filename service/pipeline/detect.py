@@ -22,6 +22,7 @@ from py3langid.langid import visit_counts
 from py3langid.modelio import load_model
 
 from service import languages
+from service.pipeline.close_languages import Evidence
 from service.pipeline.script import OTHER, count_scripts, han_kinds
 from service.records import Candidate, Detection
 
@@ -30,15 +31,15 @@ UNDETERMINED = "und"
 _MODEL_FILE = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
 
 # The walk over the model costs about 0.13 µs a byte; beyond this much text the answer does not change any more.
-_SAMPLE_CHARACTERS = 1200
+_SAMPLE_CHARACTERS = 800
 _SAMPLE_PIECES = 4
-_SAMPLE_BYTES = 1800
+_SAMPLE_BYTES = 1600
 
 # Fitted on short texts, see bench/langid.py: the model's own probabilities are too low.
 _TEMPERATURE = 0.75
 _RARE_PENALTY = 1.0
 _LEAST_CONFIDENCE = 0.35
-_LEAST_CONFIDENCE_SHORT = 0.6
+_LEAST_CONFIDENCE_SHORT = 0.7
 _SHORT_LETTERS = 20
 
 _NOISE = re.compile(
@@ -91,35 +92,43 @@ _RARE = frozenset(
 )
 
 
+class _Candidates:
+    """The languages that share a script, and the columns of the model that tell them apart."""
+
+    def __init__(self, script: str, rows: list[languages.Language], labels: list[str], table: NDArray[Any]) -> None:
+        columns = [(index, column) for index, row in enumerate(rows) for column in _columns(row, labels)]
+        self.codes = [row.code for row in rows]
+        self.group = np.array([index for index, _ in columns], dtype=np.intp)
+        self.table = np.ascontiguousarray(table[:, [column for _, column in columns]])
+        self.columns = np.array([column for _, column in columns], dtype=np.intp)
+        self.penalty = np.array([_RARE_PENALTY * (code in _RARE) for code in self.codes], dtype=np.float32)
+        self.evidence = Evidence(self.codes, script)
+
+
+def _columns(row: languages.Language, labels: list[str]) -> list[int]:
+    return [column for column, label in enumerate(labels) if label in row.labels]
+
+
 class _Model:
     """The model's tables, cut to the languages of the table, in arrays that stay shared after a fork."""
 
     def __init__(self) -> None:
         table, prior, labels, moves, rows, features = load_model(_MODEL_FILE)
-        row_of: dict[str, languages.Language] = {}
-        for language in languages.all_languages():
-            for label in language.labels:
-                row_of.setdefault(label, language)
-        kept = [index for index, label in enumerate(labels) if label in row_of]
-        self.codes = sorted({row_of[labels[index]].code for index in kept})
-        self.group = np.array([self.codes.index(row_of[labels[index]].code) for index in kept])
-        self.table = np.ascontiguousarray(table[:, kept])
-        self.prior = prior[kept].astype(np.float32)
+        self.prior = prior.astype(np.float32)
         self.moves = moves
         self.rows = array("I", (row << 8 for row in rows))
         self.features = array("i", features)
-        self.penalty = np.array([_RARE_PENALTY * (code in _RARE) for code in self.codes], dtype=np.float32)
-        self.of_script: dict[str, NDArray[np.intp]] = {}
-        scripts: dict[str, list[int]] = {}
+        scripts: dict[str, list[languages.Language]] = {}
         for language in languages.all_languages():
-            if language.labels:
-                index = self.codes.index(row_of[language.labels[0]].code)
-                scripts.setdefault(language.script, []).append(index)
-        for script, indices in scripts.items():
-            self.of_script[script] = np.array(sorted(set(indices)), dtype=np.intp)
+            if language.detect:
+                scripts.setdefault(language.script, []).append(language)
+        self.alone = {script: found[0].code for script, found in scripts.items() if len(found) == 1}
+        self.shared = {
+            script: _Candidates(script, found, labels, table) for script, found in scripts.items() if len(found) > 1
+        }
 
-    def logits(self, text: str) -> NDArray[np.float32] | None:
-        """One number a code, None when the text has no known n-gram."""
+    def chances(self, text: str, among: _Candidates) -> NDArray[np.float32] | None:
+        """The probability of each candidate, None when the text has no known n-gram."""
         # Blanks around the text let n-grams that start or end a word count at its edges too.
         data = unicodedata.normalize("NFC", f" {text} ").encode("utf-8", "surrogatepass")[:_SAMPLE_BYTES]
         visits = visit_counts(self.moves, self.rows, self.features, data)
@@ -127,10 +136,13 @@ class _Model:
             return None
         index = np.fromiter(visits.keys(), dtype=np.intp, count=len(visits))
         counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
-        scores = np.log1p(counts) @ self.table[index].astype(np.float32) + self.prior
-        best = np.full(len(self.codes), -np.inf, dtype=np.float32)
-        np.maximum.at(best, self.group, scores)
-        return best / np.float32(_TEMPERATURE * math.sqrt(len(data))) - self.penalty
+        scores = np.log1p(counts) @ among.table[index].astype(np.float32) + self.prior[among.columns]
+        best = np.full(len(among.codes), -np.inf, dtype=np.float32)
+        np.maximum.at(best, among.group, scores)
+        best = best / np.float32(_TEMPERATURE * math.sqrt(len(data))) - among.penalty + among.evidence.scores(text)
+        chances = np.exp(best - best.max())
+        normal: NDArray[np.float32] = chances / chances.sum()
+        return normal
 
 
 _lock = threading.Lock()
@@ -166,7 +178,7 @@ def detect(text: str, top: int = 3) -> Detection:
     scripts = count_scripts(letters)
     if not scripts:
         return Detection(UNDETERMINED, 0.0)
-    ranked = _rank(cleaned, letters, scripts)
+    ranked = _rank(cleaned, letters, scripts, max(top, 1))
     if not ranked:
         return Detection(UNDETERMINED, 0.0)
     candidates = tuple(Candidate(code, confidence) for code, confidence in ranked[:top])
@@ -198,7 +210,7 @@ def _clean(text: str) -> str:
     return _BLANKS.sub(" ", _NOISE.sub(" ", text)).strip()
 
 
-def _rank(text: str, letters: Counter[str], scripts: Counter[str]) -> list[tuple[str, float]]:
+def _rank(text: str, letters: Counter[str], scripts: Counter[str], top: int) -> list[tuple[str, float]]:
     """Candidates with their probabilities, best first."""
     # A Han character carries about as much as a short word.
     weight = {script: times * (3 if script == "Hani" else 1) for script, times in scripts.items() if script != OTHER}
@@ -211,33 +223,21 @@ def _rank(text: str, letters: Counter[str], scripts: Counter[str]) -> list[tuple
     if not _loaded:
         load()
     model = _loaded[0]
-    allowed = model.of_script.get(script)
-    if allowed is None:
-        return []
-    if len(allowed) == 1:
+    if script in model.alone:
         # A lone letter is more often a sign (π, µ) than a word.
-        confidence = share if scripts[script] > 1 else 0.3
-        return [(_in_script(model.codes[allowed[0]], script), confidence)]
-    logits = model.logits(text)
-    if logits is None:
+        return [(model.alone[script], share if scripts[script] > 1 else 0.3)]
+    among = model.shared.get(script)
+    chances = model.chances(text, among) if among is not None else None
+    if among is None or chances is None:
         return []
-    chosen = logits[allowed]
-    chances = np.exp(chosen - chosen.max())
-    chances *= share / chances.sum()
-    order = np.argsort(-chances, kind="stable")
-    return [(_in_script(model.codes[allowed[i]], script), float(chances[i])) for i in order]
-
-
-def _in_script(code: str, script: str) -> str:
-    """The row of the same language in the script found, where the table has one."""
-    other = f"{code}-{script}"
-    return other if languages.get(other) is not None and languages.canonical(other) != code else code
+    order = np.argsort(-chances, kind="stable")[:top]
+    return [(among.codes[i], float(chances[i]) * share) for i in order]
 
 
 def _rank_east_asian(letters: Counter[str], scripts: Counter[str]) -> list[tuple[str, float]]:
     """Chinese, Japanese or Korean, told by their characters alone."""
     kana, hangul, han = scripts["Kana"], scripts["Hang"], scripts["Hani"]
-    kinds: dict[str, Any] = han_kinds(letters)
+    kinds = han_kinds(letters)
     if hangul >= kana and hangul > han / 4:
         return [("ko", hangul / (hangul + kana) * 0.99)]
     if kana > (kana + han) / 20:
@@ -246,9 +246,7 @@ def _rank_east_asian(letters: Counter[str], scripts: Counter[str]) -> list[tuple
         return [("ja", 0.9), ("zh-Hans", 0.05), ("zh-Hant", 0.05)]
     simplified, traditional = kinds["Hans"], kinds["Hant"]
     japanese = 0.3 / (1 + han / 4)
-    hans = (1 - japanese) * (simplified + 0.6) / (simplified + traditional + 1)
+    # Without a distinguishing character both forms are right, and the commoner one is answered.
+    hans = (1 - japanese) * (simplified + 0.05) / (simplified + traditional + 0.05) if traditional else 1 - japanese
     hant = 1 - japanese - hans
     return sorted([("zh-Hans", hans), ("zh-Hant", hant), ("ja", japanese)], key=lambda pair: -pair[1])
-
-
-__all__ = ["UNDETERMINED", "detect", "load", "warm"]
