@@ -28,6 +28,7 @@ _LABEL_WORDS = 25
 _LOOSE_LABEL_WORDS = 12
 _CALL_WORDS = 40
 _OPENS_WORDS = 60
+_NOTICE_WORDS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,15 @@ class _Cues:
     channels: frozenset[str]
     owners: frozenset[str]
     own_channels: frozenset[str]
+    cookies: tuple[str, ...]
+    sites: tuple[str, ...]
 
 
 @cache
 def _cues() -> _Cues:
     table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     calls = {name: frozenset(words) for name, words in table.pop("calls").items()}
+    notices = {name: tuple(words) for name, words in table.pop("notices").items()}
     whole: dict[str, str] = {}
     labels: dict[str, list[tuple[str, str]]] = {}
     opens: dict[str, list[tuple[str, str]]] = {}
@@ -58,7 +62,7 @@ def _cues() -> _Cues:
     for index in (labels, opens):
         for rows in index.values():
             rows.sort(key=lambda row: -len(row[0]))
-    return _Cues(whole, labels, opens, **calls)
+    return _Cues(whole, labels, opens, **calls, **notices)
 
 
 def warm() -> None:
@@ -77,10 +81,15 @@ def find_cue(text: str, words: int, closed: bool) -> str | None:
     Returns:
         The name of a rule, such as `related_links` or `copyright`.
     """
-    if words > _OPENS_WORDS:
+    if words > _NOTICE_WORDS:
         return None
     cues = _cues()
-    folded = text.casefold().lstrip(" \t\u00a0\u200b\ufeff\"'“”«»*•·-–—→►▶>›[|#")
+    whole_line = text.casefold()
+    if _is_cookie_notice(cues, whole_line):
+        return "cookie_notice"
+    if words > _OPENS_WORDS:
+        return None
+    folded = whole_line.lstrip(" \t\u00a0\u200b\ufeff\"'“”«»*•·-–—→►▶>›([|#")
     key = folded[:_KEY]
     if words <= _LOOSE_LABEL_WORDS:
         rule = cues.whole.get(folded.strip(_TRIM))
@@ -99,6 +108,11 @@ def find_cue(text: str, words: int, closed: bool) -> str | None:
             if folded.startswith(phrase) and _is_label(text, folded, phrase, rule, words, closed):
                 return rule
     return "call_to_follow" if _is_call(cues, folded, words) else None
+
+
+def _is_cookie_notice(cues: _Cues, folded: str) -> bool:
+    """Whether a line speaks of cookies and of the site that sets them: neither a recipe nor a story does both."""
+    return any(word in folded for word in cues.cookies) and any(word in folded for word in cues.sites)
 
 
 def _ends_word(folded: str, end: int) -> bool:

@@ -44,6 +44,8 @@ def judge(lines: Sequence[Line]) -> int | None:
     if not prose:
         return _without_prose(lines)
     page = _is_page(lines)
+    if page:
+        _drop_dates(lines)
     first, last = _body(lines) if page else (prose[0], prose[-1])
     title = find_title(lines, first)
     if page:
@@ -101,6 +103,13 @@ def _is_page(lines: Sequence[Line]) -> bool:
     return loose >= _PAGE_FRAGMENTS and loose >= 0.35 * len(lines)
 
 
+def _drop_dates(lines: Sequence[Line]) -> None:
+    """Drop lines that are little more than a date: they stand over stories, teasers and comments."""
+    for line in lines:
+        if line.rule is None and not line.prose and line.words <= 9 and _DATE.search(line.text):
+            line.rule = "timestamp"
+
+
 def _weight(line: Line) -> float:
     if line.rule is not None:
         return -60.0 if line.rule == "comments" else -12.0
@@ -141,7 +150,9 @@ def _drop_runs(lines: Sequence[Line], first: int, last: int) -> None:
         if not line.closed and line.words < 25 and not line.item:
             run.append(line)
             continue
-        if len(run) >= 3:
+        # What a colon announces is a list of the story, or a quote.
+        announced = first < i - len(run) and lines[i - len(run) - 1].text[-1] in ":："
+        if len(run) >= 3 and not announced:
             for loose in run:
                 loose.rule = loose.rule or "link_list"
         run = []
