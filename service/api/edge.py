@@ -34,6 +34,8 @@ _TICK_S = 1.0
 _STOP_IDLE_S = 0.5
 _STOP_READING_S = 2.0
 _ACCEPT_PAUSE_S = 0.5
+# A worker whose threads are all taken leaves new connections to the others for this long before it takes them itself.
+_YIELD_S = 0.01
 
 _REFUSALS: tuple[tuple[type[Exception], edge_reply.Refusal], ...] = (
     (http_errors.LimitRequestLine, edge_reply.LINE_TOO_LARGE),
@@ -51,6 +53,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.settings = config.load()
         self._accept_again_at = 0.0
+        self._yielded = False
         self._beaten_at = 0.0
         self._heartbeat: Heartbeat | None = None
         self._addresses: dict[int, Any] = {}
@@ -89,7 +92,11 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
 
     def _turn(self) -> None:
         self.notify()
-        for key, _ in self.poller.select(self.loop.wait_s(_TICK_S)):
+        wait_s = self.loop.wait_s(_TICK_S)
+        pause_s = self._accept_again_at - time.monotonic()
+        if pause_s > 0 and self.alive:
+            wait_s = min(wait_s, pause_s)
+        for key, _ in self.poller.select(wait_s):
             if type(key.data) is Conn:
                 self.loop.on_event(key.data)
             else:
@@ -118,7 +125,13 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
     # -- connections
 
     def accept(self, listener: Any) -> None:
-        """Accept one connection, or stop accepting when there is no room."""
+        """Accept one connection, or stop accepting: for a moment when another worker may have a thread free."""
+        if self.loop.busy >= self.cfg.threads and self.cfg.workers > 1 and not self._yielded:
+            self._yielded = True
+            self._accept_again_at = time.monotonic() + _YIELD_S
+            self.set_accept_enabled(False)
+            return
+        self._yielded = False
         if not self.loop.make_room():
             self.set_accept_enabled(False)
             return

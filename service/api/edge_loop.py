@@ -63,7 +63,7 @@ class EdgeLoop:
         self._idle_s: float = settings.keepalive_s
         self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
         self._held = 0
-        self._busy = 0
+        self.busy = 0  # threads at work
         self._scratch = memoryview(bytearray(_RECV_BYTES))
         # Every connection in one of these has been given the same time, so each dict is in the order of deadlines.
         self._reading: dict[Conn, None] = {}
@@ -75,7 +75,7 @@ class EdgeLoop:
     @property
     def count(self) -> int:
         """Open connections."""
-        return len(self._reading) + len(self._idle) + len(self._closing) + len(self._queued) + self._busy
+        return len(self._reading) + len(self._idle) + len(self._closing) + len(self._queued) + self.busy
 
     def has_room(self) -> bool:
         """Whether one more connection may be accepted, perhaps at the cost of another; see `make_room`."""
@@ -129,7 +129,7 @@ class EdgeLoop:
             conn: the connection.
             keep: whether the reply said that it stays open.
         """
-        self._busy -= 1
+        self.busy -= 1
         conn.request = None
         self._start_queued()
         if not keep:
@@ -215,13 +215,13 @@ class EdgeLoop:
 
     def _admit(self, conn: Conn) -> None:
         """Give a complete request a thread, or a place in the queue, or a refusal."""
-        if self._busy >= self._threads and (len(self._queued) >= self._settings.api_backlog or not self._fits(conn)):
+        if self.busy >= self._threads and (len(self._queued) >= self._settings.api_backlog or not self._fits(conn)):
             self._refuse(conn, edge_reply.OVERLOADED)
             return
         self._leave(conn)
         conn.continued = False
         conn.request = conn.buffer.take()
-        if self._busy < self._threads:
+        if self.busy < self._threads:
             self._run(conn)
         else:
             conn.state = State.QUEUED
@@ -230,11 +230,11 @@ class EdgeLoop:
     def _run(self, conn: Conn) -> None:
         self._forget_bytes(conn)
         conn.state = State.BUSY
-        self._busy += 1
+        self.busy += 1
         self._start(conn)
 
     def _start_queued(self) -> None:
-        while self._queued and self._busy < self._threads:
+        while self._queued and self.busy < self._threads:
             conn = next(iter(self._queued))
             del self._queued[conn]
             self._run(conn)
