@@ -6,6 +6,8 @@ goes to py3langid's model (byte n-grams, naive Bayes), restricted to the languag
 
 from __future__ import annotations
 
+import io
+import lzma
 import math
 import re
 import threading
@@ -19,11 +21,10 @@ import numpy as np
 import py3langid
 from numpy.typing import NDArray
 from py3langid.langid import visit_counts
-from py3langid.modelio import load_model
 
 from service import languages
 from service.pipeline.close_languages import Evidence
-from service.pipeline.script import OTHER, count_scripts, han_kinds
+from service.pipeline.script import OTHER, count_scripts, han_kinds, script_of
 from service.records import Candidate, Detection
 
 UNDETERMINED = "und"
@@ -109,11 +110,25 @@ def _columns(row: languages.Language, labels: list[str]) -> list[int]:
     return [column for column, label in enumerate(labels) if label in row.labels]
 
 
+def _read_model(path: Path) -> tuple[NDArray[Any], NDArray[Any], list[str], array[int], list[int], list[int]]:
+    """The arrays of the model file: weights, prior, labels, moves, row of each state, feature of each state.
+
+    py3langid's own reader unpacks them, 68 MB, into a temporary file. A container's `/tmp` is often smaller than that.
+    """
+    with lzma.open(path) as packed:
+        unpacked = io.BytesIO(packed.read())
+    with np.load(unpacked, allow_pickle=False) as data:
+        moves = array(data["nextmove"].dtype.char)
+        moves.frombytes(data["nextmove"].tobytes())
+        labels, rows, features = (data[name].tolist() for name in ("classes", "nextmove_row", "out_feat"))
+        return data["ptc"], data["pc"], labels, moves, rows, features
+
+
 class _Model:
     """The model's tables, cut to the languages of the table, in arrays that stay shared after a fork."""
 
     def __init__(self) -> None:
-        table, prior, labels, moves, rows, features = load_model(_MODEL_FILE)
+        table, prior, labels, moves, rows, features = _read_model(_MODEL_FILE)
         self.prior = prior.astype(np.float32)
         self.moves = moves
         self.rows = array("I", (row << 8 for row in rows))
@@ -227,8 +242,11 @@ def _rank(text: str, letters: Counter[str], scripts: Counter[str], top: int) -> 
         # A lone letter is more often a sign (π, µ) than a word.
         return [(model.alone[script], share if scripts[script] > 1 else 0.3)]
     among = model.shared.get(script)
-    chances = model.chances(text, among) if among is not None else None
-    if among is None or chances is None:
+    if among is None:
+        return []
+    foreign = {ord(letter): " " for letter in letters if script_of(letter) not in ("", script)}
+    chances = model.chances(text.translate(foreign) if foreign else text, among)
+    if chances is None:
         return []
     order = np.argsort(-chances, kind="stable")[:top]
     return [(among.codes[i], float(chances[i]) * share) for i in order]
