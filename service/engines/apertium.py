@@ -33,6 +33,7 @@ _MOST_ROWS = 64
 _MOST_PIPELINES = 16
 _LONGEST_WAIT_S = 0.5
 _WARM = (("en", "es"), ("en", "fr"), ("en", "ca"))
+_WARM_LIMIT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class ApertiumEngine:
         self, *, directory: Path, pairs: Sequence[str], pipes_per_direction: int, idle_s: float, timeout_s: float
     ) -> None:
         modes, missing = apertium_modes.load(directory, pairs)
-        self._routes = find_routes(modes, apertium_modes.rejected_routes())
+        self._routes = find_routes(modes)
         self._models = _describe(modes, missing, self._routes)
         self._pool = Pool(per_mode=pipes_per_direction, most=_MOST_PIPELINES, idle_s=idle_s)
         self._timeout_s = timeout_s
@@ -112,15 +113,15 @@ class ApertiumEngine:
         return TranslateResult(texts, route, sum(row.unknown for row in rows)), usage
 
     def warm(self) -> None:
-        """Start the pipelines asked for most; they read their data while the first request is on its way."""
-        modes = {mode.name: mode for ends in _WARM if ends in self._routes for mode in self._routes[ends].modes}
-        started: list[Pipeline] = []
-        for mode in modes.values():
-            with contextlib.suppress(PipelineBroken):
-                pipeline = self._pool.take(mode)
-                started += [pipeline] if pipeline else []
-        for pipeline in started:
-            self._pool.give_back(pipeline)
+        """Translate a word in the directions asked for most, so that their pipelines have read their data."""
+        waiting = tuple(range(-len(_WARM), 0))
+        for row_id, ends in zip(waiting, _WARM, strict=True):
+            if ends in self._routes:
+                self._rows[row_id] = RowState(row_id, self._routes[ends], ("Good day",))
+        until_s = time.monotonic() + _WARM_LIMIT_S
+        while any(row_id in self._rows for row_id in waiting) and time.monotonic() < until_s:
+            self.step()
+        self.evict(waiting)
 
     def free_rows(self) -> int:
         """How many more rows fit."""

@@ -29,13 +29,27 @@ class ModeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A mode the table knows. `quality` is its chrF on news, 0 to 100; routes prefer higher."""
+    """A mode the table knows.
+
+    Attributes:
+        name: of the mode file.
+        pair: package name after `apertium-`.
+        source: BCP-47 tag.
+        target: BCP-47 tag.
+        quality: chrF2 on news, 0 to 100; routes prefer higher.
+        pivot: whether it may be one step of several.
+        tagger: whether its statistical tagger is run; without it the constraint grammar's first reading is taken.
+        before: name of a mode to run first, in the same pipeline, such as one that changes the script; or empty.
+    """
 
     name: str
     pair: str
     source: str
     target: str
     quality: float
+    pivot: bool = True
+    tagger: bool = True
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Mode:
     source: str
     target: str
     quality: float
+    pivot: bool
     stages: tuple[tuple[str, ...], ...]
     data: tuple[Path, ...]
 
@@ -55,16 +70,7 @@ class Mode:
 def known_modes() -> tuple[Known, ...]:
     """The rows of `service/data/apertium.toml`."""
     table = tomllib.loads(files("service").joinpath("data/apertium.toml").read_text("utf-8"))
-    return tuple(
-        Known(row["name"], row["pair"], row["source"], row["target"], float(row["quality"])) for row in table["mode"]
-    )
-
-
-@cache
-def rejected_routes() -> frozenset[tuple[str, str]]:
-    """Pairs of languages that no route may join, because its output is of no use."""
-    table = tomllib.loads(files("service").joinpath("data/apertium.toml").read_text("utf-8"))
-    return frozenset((row["source"], row["target"]) for row in table.get("reject", ()))
+    return tuple(Known(**row) for row in table["mode"])
 
 
 def parse(text: str, directory: Path) -> tuple[tuple[str, ...], ...]:
@@ -131,15 +137,24 @@ def load(directory: Path, pairs: Sequence[str]) -> tuple[tuple[Mode, ...], tuple
 
 
 def _load_mode(row: Known, directory: Path) -> Mode:
-    text = (directory / "modes" / f"{row.name}.mode").read_text("utf-8")
+    names = (row.before, row.name) if row.before else (row.name,)
+    text = "|".join((directory / "modes" / f"{name}.mode").read_text("utf-8") for name in names)
     stages = parse(text, directory)
+    if not row.tagger:
+        stages = _without_tagger(stages)
     for stage in stages:
         if shutil.which(stage[0]) is None:
             raise ModeError(f"the program {stage[0]} is not installed")
     data = tuple(Path(word) for stage in stages for word in stage[1:] if word.startswith("/"))
     for path in data:
         path.stat()
-    return Mode(row.name, row.pair, row.source, row.target, row.quality, stages, data)
+    return Mode("+".join(names), row.pair, row.source, row.target, row.quality, row.pivot, stages, data)
+
+
+def _without_tagger(stages: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Let the constraint grammar decide alone: `-1` takes its first reading, `-n` writes as the tagger would."""
+    kept = [stage for stage in stages if stage[0] != "apertium-tagger"]
+    return tuple((*stage[:2], "-1", "-n", *stage[2:]) if stage[0] == "cg-proc" else stage for stage in kept)
 
 
 def _derived(directory: Path, pair: str) -> list[Known]:

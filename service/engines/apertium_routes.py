@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.engines.apertium_modes import Mode
@@ -20,15 +20,14 @@ class Route:
     modes: tuple[Mode, ...]
 
 
-def find_routes(modes: Sequence[Mode], rejected: Collection[tuple[str, str]]) -> dict[tuple[str, str], Route]:
+def find_routes(modes: Sequence[Mode]) -> dict[tuple[str, str], Route]:
     """The best route for each direction that can be reached.
 
     Fewest steps win; among as many, the route whose weakest and then whose average step is of higher quality; then
     alphabetical order, so that the choice never depends on the order of files.
 
     Args:
-        modes: at most one a direction.
-        rejected: (source, target) that must not be offered through pivots; direct ones are not concerned.
+        modes: at most one a direction; those not fit for a pivot are only used alone.
     """
     onward: dict[str, list[Mode]] = {}
     for mode in modes:
@@ -36,9 +35,8 @@ def find_routes(modes: Sequence[Mode], rejected: Collection[tuple[str, str]]) ->
     routes: dict[tuple[str, str], Route] = {}
     for source in sorted(onward):
         for target, path in _from(source, onward).items():
-            if len(path) == 1 or (source, target) not in rejected:
-                names = (source, *(mode.target for mode in path))
-                routes[source, target] = Route(names, path)
+            names = (source, *(mode.target for mode in path))
+            routes[source, target] = Route(names, path)
     return routes
 
 
@@ -53,9 +51,11 @@ def _from(source: str, onward: dict[str, list[Mode]]) -> dict[str, tuple[Mode, .
             if here == source or here in best:
                 continue
             best[here] = path
-        if steps == MAX_STEPS:
+        if steps == MAX_STEPS or not all(mode.pivot for mode in path):
             continue
         for mode in onward.get(here, ()):
+            if path and not mode.pivot:
+                continue
             longer = (*path, mode)
             weakest = min(step.quality for step in longer)
             total = sum(step.quality for step in longer)

@@ -41,6 +41,7 @@ _RUN_OF_STOPS = r"(?<=[.!?,;:])[.!?,;:]+|\.{2,}"
 _ENDS = (".", "!", "?", "…", ":", ";", "।", "۔")
 _OUTPUT = re.compile(r"\[(\d*)\]|\\<[^<>\\]*\\>|\\?([*@#])|\\(.)|~", re.DOTALL)
 _MARKED = re.compile(r"\\?[*@]\\?[#@*]*([^\W\d_]+)")
+_EMPTY = re.compile(r"\] ?\[")
 _BLANKS = re.compile(r" {2,}")
 _SPACED_STOP = re.compile(r" +([.,;:!?)])")
 
@@ -117,6 +118,9 @@ def restore(guarded: Guarded, output: str) -> tuple[str, Counter[str]] | None:
     seen = [int(number) for number in re.findall(r"\[(\d+)\]", output)]
     if len(seen) != len(guarded.pieces) or sorted(seen) != list(range(len(seen))):
         return None
+    if _EMPTY.search(output) and not _EMPTY.search(guarded.text):
+        # A rule merged the only word between two of them with its neighbour, as in `will “analyze”`.
+        return None
     end = f"[{len(guarded.pieces) - 1}]"
     body = output.replace(end, "\x00")
     if guarded.stop:
@@ -126,13 +130,27 @@ def restore(guarded: Guarded, output: str) -> tuple[str, Counter[str]] | None:
     unknown = Counter(word.casefold() for word in _MARKED.findall(output))
     body = _OUTPUT.sub(_plain, body)
     body = _tidy(guarded, body.replace("\x00", "").strip(" "))
-    return _fill(guarded, body), unknown
+    return _recased(guarded.source, _fill(guarded, body)), unknown
 
 
 def _plain(match: re.Match[str]) -> str:
     if match[1]:
         return match[0]
     return match[3] or ""
+
+
+def _recased(source: str, text: str) -> str:
+    """Give the first letter the case it had: rules that add an article lose a capital, others take a start for one."""
+    first = next((at for at, character in enumerate(text) if character.isalnum()), None)
+    model = next((character for character in source if character.isalnum()), "")
+    if first is None:
+        return text
+    letter, after = text[first], text[first + 1 : first + 2]
+    if model.isupper() and letter.islower() and len(letter.upper()) == 1:
+        letter = letter.upper()
+    elif model.islower() and letter.isupper() and not after.isupper():
+        letter = letter.lower()
+    return text[:first] + letter + text[first + 1 :]
 
 
 def _tidy(guarded: Guarded, body: str) -> str:
