@@ -120,6 +120,6 @@ def warm() -> None:
 def _kind(lines: Sequence[Line], i: int) -> str:
     line = lines[i]
     if line.item:
-        return "item"
+        return "heading" if line.text[0] in "=#" else "item"
     short = not line.closed and line.words <= _HEADING_WORDS and line.text[-1] not in ":,;"
     return "heading" if short and i + 1 < len(lines) and lines[i + 1].prose else "paragraph"

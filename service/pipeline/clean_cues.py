@@ -95,11 +95,9 @@ def find_cue(text: str, words: int, closed: bool) -> str | None:
         rule = cues.whole.get(folded.strip(_TRIM))
         if rule is not None:
             return rule
-    rows = cues.opens.get(key) or cues.opens.get(key[:1])
-    if rows is not None:
-        for phrase, rule in rows:
-            if folded.startswith(phrase) and _ends_word(folded, len(phrase)):
-                return rule
+    rule = _opening_rule(cues, folded, key)
+    if rule is not None:
+        return rule
     if words > _CALL_WORDS:
         return None
     rows = cues.labels.get(key) or cues.labels.get(key[:1])
@@ -108,6 +106,13 @@ def find_cue(text: str, words: int, closed: bool) -> str | None:
             if folded.startswith(phrase) and _is_label(text, folded, phrase, rule, words, closed):
                 return rule
     return "call_to_follow" if _is_call(cues, folded, words) else None
+
+
+def _opening_rule(cues: _Cues, folded: str, key: str) -> str | None:
+    for phrase, rule in cues.opens.get(key) or cues.opens.get(key[:1]) or ():
+        if folded.startswith(phrase) and _ends_word(folded, len(phrase)):
+            return rule
+    return None
 
 
 def _is_cookie_notice(cues: _Cues, folded: str) -> bool:

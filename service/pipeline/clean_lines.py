@@ -14,8 +14,7 @@ _SOUTH_EAST_PER_WORD = 5
 _STOPLESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u0f00-\u0fff]")
 _ARMENIAN = re.compile(r"[\u0530-\u058f]")
 
-_ITEM = re.compile(r"(?:[-*•‣◦●■▪–—·+✓✔➤►]|\(?(?:\d{1,3}|[a-zA-Z])[.)]|#\d+)\s")
-_SPEAKER = re.compile(r"(?:[-–—]\s?\w|#?\w+(?: \w+){0,2}#?\s?[:：]\s\S)")
+_ITEM = re.compile(r"(?:[-*•‣◦●■▪–—·+✓✔➤►]|\(?(?:\d{1,3}|[a-zA-Z])[.)]|#\d+|#{1,6}|={2,6})\s")
 _STOPS = frozenset(".!?…。！？．｡؟۔।॥։។៕။၏‽⁇⁈⁉")
 _CLOSERS = "\"'”’»›“)]}」』）】〉》*_ \u00a0\u200b\u200e\u200f\ufeff"
 

@@ -18,7 +18,13 @@ _PAGE_FRAGMENTS = 10
 _TITLE_REACH = 40
 _TITLE_WORDS = (2, 32)
 _LABEL_WORDS = 4
+_LINKS = 8
+_LINK_WORDS = 22
 
+_TITLE_OPENERS = "\"'“‘«„「『《【¿¡(#$€£@"
+_LONG_WORD = re.compile(r"\w{4,}")
+_DIVIDER = re.compile(r" [|•·»/>←→] |https?:|@\w+\.|\.(?:com|org|net)\b")
+_CLOCK_OR_DAY = re.compile(r"\d[:.h]\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2},? (?:19|20)\d\d\b")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|年\d+月|년 ?\d+월")
 _CREDIT = re.compile(
@@ -40,6 +46,7 @@ def judge(lines: Sequence[Line]) -> int | None:
         return None
     for line in lines:
         line.rule = own_rule(line)
+    _drop_related(lines)
     prose = [i for i, line in enumerate(lines) if line.prose and line.rule is None]
     if not prose:
         return _without_prose(lines)
@@ -55,29 +62,40 @@ def judge(lines: Sequence[Line]) -> int | None:
     else:
         _drop_head(lines, first, title)
         _drop_tail(lines, last, len(prose))
-    _drop_related(lines)
     if title is not None:
         lines[title].rule = None
     return title
 
 
 def find_title(lines: Sequence[Line], first: int) -> int | None:
-    """Return the index of the line that reads like the headline of the prose that begins at `first`, or None."""
+    """Return the index of the line that reads like the headline of the prose that begins at `first`, or None.
+
+    A headline has the length of one, stands close to the story and shares words with how it begins.
+    """
+    story = frozenset(_LONG_WORD.findall(" ".join(line.text[:600] for line in lines[first : first + 3]).casefold()))
     best: tuple[float, int] | None = None
     for i in range(max(0, first - _TITLE_REACH), first):
         line = lines[i]
-        if line.rule is not None or line.item or not _TITLE_WORDS[0] <= line.words <= _TITLE_WORDS[1]:
+        if not _may_be_title(line):
             continue
-        if line.closed and line.text[-1] not in '?!？！؟”’"»':
-            continue
-        if line.text[-1] in ":：,;" or not _LETTER.search(line.text):
-            continue
-        if line.words <= 8 and _DATE.search(line.text):
-            continue
-        score = min(line.words, 9) - 0.25 * (first - i)
+        shared = len(story.intersection(_LONG_WORD.findall(line.text.casefold())))
+        score = min(line.words, 9) + 1.5 * min(shared, 4) - 0.25 * (first - i)
+        if _DIVIDER.search(line.text):
+            score -= 5
         if best is None or score > best[0]:
             best = (score, i)
     return best[1] if best else None
+
+
+def _may_be_title(line: Line) -> bool:
+    text = line.text
+    if line.rule is not None or line.item or not _TITLE_WORDS[0] <= line.words <= _TITLE_WORDS[1]:
+        return False
+    if line.closed and text[-1] not in '?!？！؟”’"»':
+        return False
+    if text[-1] in ":：,;" or not (text[0].isalnum() or text[0] in _TITLE_OPENERS) or not _LETTER.search(text):
+        return False
+    return not (line.words <= 14 and _DATE.search(text) and (line.words <= 8 or _CLOCK_OR_DAY.search(text)))
 
 
 def own_rule(line: Line) -> str | None:
@@ -200,13 +218,15 @@ def _drop_tail(lines: Sequence[Line], last: int, prose: int) -> None:
 
 
 def _drop_related(lines: Sequence[Line]) -> None:
-    """Drop the link-like lines that a "read more" stands over."""
+    """Drop the link-like lines that a "read more" stands over; headlines may ask or exclaim, but do not state."""
     listing = False
     taken = 0
     for line in lines:
-        if line.rule in ("related_links", "trending") and not line.closed:
+        if line.rule in ("related_links", "trending") and (line.words <= _LABEL_WORDS or line.text[-1] in ":："):
             listing, taken = True, 0
-        elif listing and not line.closed and not line.prose and taken < 8:
+        elif (
+            listing and taken < _LINKS and line.words <= _LINK_WORDS and (not line.closed or line.text[-1] in "?!？！؟")
+        ):
             line.rule = line.rule or "related_links"
             taken += 1
         else:
