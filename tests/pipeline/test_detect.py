@@ -70,7 +70,7 @@ def test_sentences(code: str, text: str) -> None:
         "me@example.org",
         "...!?",
         "_",
-        "�",
+        "\ud800",
         "\x00",
         "→ ★ ©",
     ],
