@@ -62,7 +62,7 @@ def _cues() -> _Cues:
     for index in (labels, opens):
         for rows in index.values():
             rows.sort(key=lambda row: -len(row[0]))
-    return _Cues(whole, labels, opens, **calls, **notices)
+    return _Cues(whole, labels, opens, **calls, cookies=notices["cookies"], sites=notices["sites"])
 
 
 def warm() -> None:

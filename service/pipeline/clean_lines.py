@@ -123,18 +123,30 @@ def split_lines(text: str) -> list[Line]:
         else:
             runs.append([(start, start + len(content))])
         previous_end = start + len(content)
+    column = _wrap_column(text, runs, script)
     lines: list[Line] = []
     for run in runs:
-        spans = run if len(run) == 1 else _join_wrapped(text, run, script)
+        spans = run if len(run) == 1 else _join_wrapped(text, run, script, column)
         lines.extend(make_line(text, start, end, script) for start, end in spans)
     return lines
 
 
-def _join_wrapped(text: str, run: list[tuple[int, int]], script: Script) -> list[tuple[int, int]]:
+def _wrap_column(text: str, runs: list[list[tuple[int, int]]], script: Script) -> int:
+    """The column at which the text as a whole was broken, or 0."""
+    width = max((end - start for run in runs for start, end in run), default=0)
+    if not 30 <= width <= _WRAP_WIDTH:
+        return 0
+    pairs = [(run, i) for run in runs for i in range(len(run) - 1)]
+    full = sum(_is_full(text, run, i, width) for run, i in pairs)
+    is_open = any(not ends_closed(text[run[i][0] : run[i][1]], script.stops) for run, i in pairs)
+    return width if len(pairs) >= _WRAP_LINES and full >= 0.6 * len(pairs) and is_open else 0
+
+
+def _join_wrapped(text: str, run: list[tuple[int, int]], script: Script, column: int) -> list[tuple[int, int]]:
     """Join the lines of one run that are the same paragraph, broken at a column or inside a sentence."""
-    width = max(end - start for start, end in run)
+    width = column or max(end - start for start, end in run)
     full = [_is_full(text, run, i, width) for i in range(len(run) - 1)]
-    wrapped = (
+    wrapped = column > 0 or (
         len(run) >= _WRAP_LINES
         and 30 <= width <= _WRAP_WIDTH
         and sum(full) >= 0.6 * len(full)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -289,3 +291,37 @@ def test_scraped_page() -> None:
 def test_long_input_is_divided_in_bounded_time(unit: str) -> None:
     """Half a million characters of any shape are accounted for; the test's time limit is the bound."""
     assert_accounted(clean_text(unit * (100_000 // len(unit))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n\n", "\n"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n\n", "\u2029"),
+        lambda text: text.replace("\n\n", "\n\u00a0\n"),
+        lambda text: "\ufeff\n  " + text,
+        lambda text: "\n\n".join(textwrap.fill(paragraph, 72) for paragraph in text.split("\n\n")),
+    ],
+)
+def test_layout_makes_no_difference(change: Callable[[str], str]) -> None:
+    """The same article on single lines, with other line ends, marks or wrapped at a column is cleaned alike."""
+    article = clean_text(change(SAMPLE))
+    assert len(article.blocks) == 15
+    assert "Read more:" in removed(article)
+    assert (title(article) or "").startswith("Harbour ministry says")
+    assert_accounted(article)
+
+
+def test_questions_among_related_links() -> None:
+    """Headlines that ask or exclaim do not end the list under a "read more"."""
+    article = clean_text(SAMPLE.replace("Odrin pier\n", "Odrin pier, but will it be enough for all of them?\n"))
+    assert len(article.blocks) == 15
+
+
+def test_cookie_notice_goes_and_cookie_story_stays() -> None:
+    """A notice names cookies and the site; a story about baking names only one of them."""
+    story = "The baker sold four hundred cookies on the first morning of the fair, he said."
+    notice = "Some cookies are needed for this website to work, and others tell us how it is used."
+    article = clean_text("\n\n".join([story, notice, story + " It was raining."]))
+    assert removed(article) == [notice]
