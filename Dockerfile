@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="precis" \
       org.opencontainers.image.version="0.1.0"
 COPY --from=packages /build/apertium-packages /tmp/
 RUN apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(cat /tmp/apertium-packages) \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends tini $(cat /tmp/apertium-packages) \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log /tmp/* \
  && groupadd --gid 10001 precis \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin precis
@@ -41,5 +41,6 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PRECIS_MANAGEMENT_PORT'] + '/livez', timeout=2)"]
-ENTRYPOINT ["python", "-m", "service.cli"]
+# tini buries translation pipelines whose parent was killed; as process 1 Python would keep them as zombies.
+ENTRYPOINT ["tini", "--", "python", "-m", "service.cli"]
 CMD ["serve"]
