@@ -3,8 +3,8 @@
 A batch is texts with a null character after each; every program flushes there and forgets what it read, so as many
 nulls come back, in order, and no text sees another. Nothing here blocks: reads and writes take what the pipe gives.
 
-No pipeline outlives this process, however it ends: its first program reads end of file, then the next. A stopped one
-would not notice, but then its process group has no parent left and the kernel hangs it up.
+No pipeline outlives this process, however it ends: its first program reads end of file, then the next. One that is
+stopped or stuck would not notice, so `setpriv` asks the kernel to kill each with the thread that started it.
 Source: https://wiki.apertium.org/wiki/Null_flush
 """
 
@@ -57,12 +57,14 @@ class Pipeline:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
         source, self.write_fd = os.pipe()
         group = 0
+        guard = shutil.which("setpriv")
+        prefix = (guard, "--pdeathsig", "KILL", "--") if guard else ()
         for stage in self.mode.stages:
             target = -1
             self.read_fd, target = os.pipe()
             try:
                 process = subprocess.Popen(
-                    (shutil.which(stage[0]) or stage[0], *stage[1:]),
+                    (*prefix, shutil.which(stage[0]) or stage[0], *stage[1:]),
                     stdin=source,
                     stdout=target,
                     stderr=subprocess.DEVNULL,

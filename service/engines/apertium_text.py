@@ -32,7 +32,6 @@ _PLAIN_MARKS = r"0-9.,;:!?()\-–—…'"
 
 # Letters only inside words: an apostrophe is one where a letter stands on both sides.
 _CURLY = re.compile(r"(?<=[^\W\d_])[\u2019\u02bc](?=[^\W\d_])")
-_STRAIGHT = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
 _PLURAL_OWNER = re.compile(r"(?<=[sxz])['\u2019](?= [^\W\d_])")
 _OPEN_QUOTE = re.compile(r"(?<!\w)['\u2018]\w")
 _LOOSE_APOSTROPHE = r"(?<![^\W\d_])'|'(?![^\W\d_])"
@@ -90,6 +89,7 @@ def guard(text: str, language: str) -> Guarded:
         # `workers' rights`: with no quotation open, an apostrophe after an s is a genitive; dictionaries know it.
         owners = {match.start() for match in _PLURAL_OWNER.finditer(text)}
         straight = _PLURAL_OWNER.sub("'", straight)
+        curly = curly or any(text[at] == "\u2019" for at in owners)
     pieces: list[str] = []
     parts: list[str] = []
     last = 0
@@ -148,7 +148,7 @@ def _recased(source: str, text: str) -> str:
     letter, after = text[first], text[first + 1 : first + 2]
     if model.isupper() and letter.islower() and len(letter.upper()) == 1:
         letter = letter.upper()
-    elif model.islower() and letter.isupper() and not after.isupper():
+    elif model.islower() and letter.isupper() and after.islower():
         letter = letter.lower()
     return text[:first] + letter + text[first + 1 :]
 
@@ -160,7 +160,7 @@ def _tidy(guarded: Guarded, body: str) -> str:
         body = _SPACED_STOP.sub(r"\1", body)
     body = body.replace("( ", "(") if "( " not in guarded.source else body
     if guarded.curly:
-        body = _STRAIGHT.sub("\u2019", body)
+        body = body.replace("'", "\u2019")
     return body
 
 
