@@ -30,9 +30,10 @@ from service.records import Direction, Job, ModelInfo, Result, Task, TranslateRe
 
 # Waiting rows cost nothing here, and rows of many directions must be in view for none to wait behind another's.
 _MOST_ROWS = 64
-_MOST_PIPELINES = 16
+# One takes 40 to 600 MB.
+_MOST_PIPELINES = 8
 _LONGEST_WAIT_S = 0.5
-_WARM = (("en", "es"), ("en", "fr"), ("en", "ca"))
+_WARM = (("en", "es"), ("en", "fr"))
 _WARM_LIMIT_S = 15.0
 
 
