@@ -19,8 +19,8 @@ PREFIX = "PRECIS_"
 
 # Chosen by reach, see docs/ARCHITECTURE.md: each is a Debian package `apertium-<pair>`.
 DEFAULT_APERTIUM_PAIRS = (
-    "eng-spa eng-cat fra-cat fr-es spa-cat spa-ita cat-ita es-pt por-cat es-gl es-ro "
-    "rus-ukr bel-rus mkd-bul mkd-eng hbs-eng swe-dan isl-eng afr-nld ind-zlm eo-en"
+    "eng-spa eng-cat fr-es spa-cat spa-ita cat-ita es-pt por-cat es-gl es-ro "
+    "rus-ukr mkd-bul mkd-eng hbs-eng swe-dan isl-eng afr-nld ind-zlm urd-hin eo-en"
 )
 
 

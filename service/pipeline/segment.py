@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import sentencex
 from icu4py.breakers import CharacterBreaker, SentenceBreaker
 
+from service.pipeline.joints import ABBREVIATED, continues
 from service.records import Block, Sentence
 
 # Longest sentence handed on, whatever the text: a bound for engines, far above what people write.
@@ -42,35 +43,6 @@ _CLOSING = frozenset('"”»›’」』')
 _AFTER_QUOTE = frozenset(' "”»›’」』')
 # Stops that sentencex passes over.
 _MORE_STOPS = re.compile(r"[។៕]+[”»\"]?|…[”»\"]?(?=\s+[^\W\d_a-zа-я])")
-_KOREAN_QUOTATIVE = ("라고", "고 ", "이라", "며", "라는")
-_JAPANESE_QUOTATIVE = ("と", "って", "など", "という")
-# A full stop after these is more often an abbreviation or an ordinal than the end of a sentence.
-_ABBREVIATED = re.compile(r"(?:^|[\s(\"“„«])[^\W\d_]{1,3}\.\s*$")
-_NUMBERED = re.compile(r"(?:^|[\s(\"“„«])[0-9]{1,2}\.\s*$")
-_ORDINAL_STOP = frozenset(
-    (
-        "bs",
-        "cs",
-        "da",
-        "de",
-        "et",
-        "eu",
-        "fi",
-        "fo",
-        "hr",
-        "hu",
-        "is",
-        "lb",
-        "lv",
-        "nb",
-        "nn",
-        "pl",
-        "sk",
-        "sl",
-        "sr",
-        "tr",
-    )
-)
 _LETTER = re.compile(r"[^\W\d_]")
 _CLAUSE_END = re.compile(r"[;:,،؛、，；：—–]\s|[、，；：،]|[.!?。！？…]")
 _BLANK = re.compile(r"\s+")
@@ -156,7 +128,7 @@ def _by_icu(text: str) -> list[int]:
 
 
 def _icu_careful(text: str) -> list[int]:
-    return [end for end in _by_icu(text) if not _ABBREVIATED.search(text, max(0, end - 8), end)]
+    return [end for end in _by_icu(text) if not ABBREVIATED.search(text, max(0, end - 8), end)]
 
 
 def _summed(pieces: Iterable[str]) -> list[int]:
@@ -215,22 +187,10 @@ def _joined(text: str, ends: list[int], language: str) -> list[int]:
         after = text[end:following].strip()
         lettered = _LETTER.search(text, start, end)
         only_signs = after and _LETTER.search(after) is None and not after[0].isdigit() and len(after) <= 5
-        if (lettered or end - start > 8) and not only_signs and not _continues(text, end, after, language):
+        if (lettered or end - start > 8) and not only_signs and not continues(text, start, end, after, language):
             kept.append(end)
             start = end
     return kept
-
-
-def _continues(text: str, end: int, after: str, language: str) -> bool:
-    """Whether what follows a boundary belongs to what is before it."""
-    before = max(0, end - 8)
-    if _NUMBERED.search(text, before, end) and (language in _ORDINAL_STOP or after[:1].islower()):
-        return True
-    if language == "ja":
-        return text[end - 1] in "」』" and after.startswith(_JAPANESE_QUOTATIVE)
-    if language == "ko":
-        return text[end - 1] in '"”' and after.startswith(_KOREAN_QUOTATIVE)
-    return after[:1].islower() and _ABBREVIATED.search(text, before, end) is not None
 
 
 def _bounded(text: str, ends: Iterable[int]) -> Iterator[int]:

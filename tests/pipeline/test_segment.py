@@ -159,3 +159,20 @@ def test_spans_are_exact(parts: list[str], language: str, kind: str) -> None:
     assert all(a.end <= b.start for a, b in pairwise(found))
     kept = "".join(text[s.start : s.end] for s in found)
     assert "".join(kept.split()) == "".join("".join(parts).split())
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("th", ["เวลา 14.00 น. ที่เรเนซองส์ 16 พ.ค. 2559 นี้"]),
+        ("vi", ["Theo TP. HCM cho biết.", "Ông ở Q. 1, TP.HCM.", "Sáng 5.6."]),
+        ("fr", ["Le 1er mars, M. Dupont est parti.", "Mme. Durand aussi, a dit M. Martin.", "Il est là."]),
+        ("ru", ["12 янв. 2024 г. в г. Москве прошла встреча.", "А. С. Пушкин был там."]),
+        ("en", ["John F. Kennedy met J. R. Brown.", "Take vitamin C.", "The rest is easy."]),
+    ],
+)
+def test_full_stops_of_short_forms_end_no_sentence(language: str, parts: list[str]) -> None:
+    """Initials, titles, months, units and scripts without a full stop."""
+    text = " ".join(parts)
+    found = [text[item.start : item.end] for item in sentences(text, [Block(0, len(text))], language)]
+    assert found == parts
