@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARTICLES = 600
 CONNECTIONS = 16
 LONE_REQUESTS = 400
+DIRECTIONS = ["north", "south", "east", "west", "upper", "lower"]
 
 
 def variations(article: str, count: int) -> list[str]:
@@ -35,7 +36,7 @@ def variations(article: str, count: int) -> list[str]:
         text = re.sub(r"\d+", lambda match: str(draw.randrange(2, 900)), article)
         words = text.split(" ")
         for place in draw.sample(range(len(words)), k=max(1, len(words) // 50)):
-            words[place] += f" {draw.choice('north south east west upper lower'.split())}-{index}"
+            words[place] += f" {draw.choice(DIRECTIONS)}-{index}"
         found.append(" ".join(words))
     return found
 
@@ -51,15 +52,14 @@ def throughput(article: str, rounds: int, seconds: int) -> None:
     with tempfile.TemporaryDirectory() as folder, serving(engines="extractive apertium", coalesce=0) as service:
         script = Path(folder) / "load.lua"
         script.write_text(
-            "local bodies = {\n"
-            + ",\n".join(map(_lua, bodies))
-            + "\n}\nlocal n = 0\n"
+            "local bodies = {\n" + ",\n".join(map(_lua, bodies)) + "\n}\nlocal n = 0\n"
             "request = function() n = n % #bodies + 1; return wrk.format('POST', '/v1/summarize', "
             "{['Content-Type'] = 'application/json'}, bodies[n]) end\n"
         )
         rates, tails = [], []
         for number in range(rounds + 1):
-            command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds if number else 3}s", "--latency", "-s", str(script)]
+            span = f"-d{seconds if number else 3}s"
+            command = ["wrk", "-t1", f"-c{CONNECTIONS}", span, "--latency", "-s", str(script)]
             out = subprocess.run(
                 [*command, f"http://127.0.0.1:{service.port}"], capture_output=True, text=True, check=True
             ).stdout
@@ -83,7 +83,8 @@ def lone(article: str, rounds: int) -> None:
 def line(rounds: int) -> None:
     """What HTTP, pipeline and gRPC add to an engine that answers at once."""
     with serving(coalesce=0) as service:
-        bodies = [{"text": f"Number {index} is up.", "language": "en", "clean": False} for index in range(LONE_REQUESTS)]
+        texts = [f"Number {index} is up." for index in range(LONE_REQUESTS)]
+        bodies = [{"text": text, "language": "en", "clean": False} for text in texts]
         _report("process line ", [_times(service, bodies) for _ in range(rounds + 1)][1:])
 
 

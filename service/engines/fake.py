@@ -1,7 +1,7 @@
 """An engine that computes nothing, with scripted speed and faults: for tests of serving only.
 
 A row advances by one step a call, whatever shares its batch. Its text steers it: words of the form `fake:NAME` or
-`fake:NAME=VALUE`. `steps=N` and `step_ms=N` set the speed, `fail` fails the row, `raise` breaks the engine, `exit` kills
+`fake:NAME=VALUE`. `steps=N` and `step_ms=N` set the speed, `fail` fails the row, `raise` breaks the engine, `exit` ends
 the process, `hang` blocks a step for ever, `bad_finish` fails when results are put together.
 """
 

@@ -72,7 +72,13 @@ class Service:
     ready_after_s: float = 0.0
 
     def request(
-        self, method: str, path: str, body: object = None, *, port: int | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        port: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Reply:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=LONG_S)
@@ -90,7 +96,8 @@ class Service:
 
     def post(self, path: str, body: object, **headers: str) -> Reply:
         """POST JSON."""
-        return self.request("POST", path, body, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.request("POST", path, body, headers=given)
 
     def get(self, path: str) -> Reply:
         """GET."""

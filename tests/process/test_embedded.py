@@ -147,7 +147,8 @@ def test_a_50_megabyte_body_is_refused_before_it_is_read(service: Service) -> No
     import socket
 
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
-        head = "POST /v1/summarize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n"
+        head = "POST /v1/summarize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += "Content-Length: 52428800\r\n\r\n"
         client.sendall(head.encode() + b'{"text": "')
         reply = client.makefile("rb").read()
     assert reply.startswith(b"HTTP/1.1 413 ")
