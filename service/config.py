@@ -89,6 +89,9 @@ class Settings(BaseModel):
     apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
     apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
     apertium_pipes: int = Field(2, ge=1, le=32, description="pipelines of one direction that may run at a time")
+    apertium_memory_mb: int = Field(
+        0, ge=0, description="memory of all pipelines together; 0: a third of what is granted, at most 2048"
+    )
     apertium_idle_s: float = Field(300, gt=0, description="time after which an unused pipeline is ended")
     apertium_timeout_s: float = Field(20, gt=0, le=600, description="time one text may spend in a pipeline")
     fake_script: str = Field("", description="behaviour of the fake engine, for tests only")

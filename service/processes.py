@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -92,3 +93,19 @@ class Child:
             status = self.process.wait()
         self.on_exit(self.name, self.process.pid, status)
         return status == 0
+
+
+def memory_granted_bytes() -> int:
+    """Memory this process may use: the limit of its control group, or what the machine has.
+
+    Source: Linux kernel documentation, admin-guide/cgroup-v2 (`memory.max`) and cgroup-v1 (`memory.limit_in_bytes`).
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if text.isdecimal():
+            return min(machine, int(text))
+    return machine

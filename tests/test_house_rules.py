@@ -39,6 +39,7 @@ LEAVES: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
     "version": set(),
+    "processes": set(),
     "openers": set(),
     "records": {"errors"},
     "languages": {"errors"},
@@ -53,7 +54,7 @@ FOLDERS: dict[str, set[str]] = {
     "jobs": {"pipeline"},
     "api": {"pipeline", "jobs"},
 }
-ROOTS = {"cli", "processes", "main_api", "main_model", "main_serve", "main_worker"}
+ROOTS = {"cli", "main_api", "main_model", "main_serve", "main_worker"}
 
 # Packages that only one folder may import.
 ONLY_IN = {

@@ -19,22 +19,22 @@ from typing import cast
 from service.config import Settings
 from service.engines import apertium_modes
 from service.engines.apertium_modes import Mode
-from service.engines.apertium_pipes import Pipeline, PipelineBroken, Pool
+from service.engines.apertium_pipes import Pipeline, PipelineBroken
 from service.engines.apertium_plan import assemble, make_plan
+from service.engines.apertium_pool import Pool
 from service.engines.apertium_routes import Route, find_routes
 from service.engines.apertium_row import RowState
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
 from service.errors import EngineFailed, UnsupportedLanguage
+from service.processes import memory_granted_bytes
 from service.records import Direction, Job, ModelInfo, Result, Task, TranslateResult, Usage
 
 # Waiting rows cost nothing here, and rows of many directions must be in view for none to wait behind another's.
 _MOST_ROWS = 64
-# One takes 40 to 600 MB.
-_MOST_PIPELINES = 8
+_MOST_PIPELINES = 12
+_MOST_BYTES = 2 * 2**30
 _LONGEST_WAIT_S = 0.5
-_WARM = (("en", "es"), ("en", "fr"))
-_WARM_LIMIT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,23 @@ class ApertiumEngine:
         pipes_per_direction: pipelines of one direct direction that may run at a time.
         idle_s: seconds after which an unused pipeline is ended.
         timeout_s: seconds one row may spend in one pipeline.
+        memory_bytes: memory of all pipelines together.
     """
 
     def __init__(
-        self, *, directory: Path, pairs: Sequence[str], pipes_per_direction: int, idle_s: float, timeout_s: float
+        self,
+        *,
+        directory: Path,
+        pairs: Sequence[str],
+        pipes_per_direction: int,
+        idle_s: float,
+        timeout_s: float,
+        memory_bytes: int,
     ) -> None:
         modes, missing = apertium_modes.load(directory, pairs)
         self._routes = find_routes(modes)
         self._models = _describe(modes, missing, self._routes)
-        self._pool = Pool(per_mode=pipes_per_direction, most=_MOST_PIPELINES, idle_s=idle_s)
+        self._pool = Pool(per_mode=pipes_per_direction, most=_MOST_PIPELINES, budget_bytes=memory_bytes, idle_s=idle_s)
         self._timeout_s = timeout_s
         self._rows: dict[int, RowState] = {}
         self._done: list[RowDone] = []
@@ -114,15 +122,7 @@ class ApertiumEngine:
         return TranslateResult(texts, route, sum(row.unknown for row in rows)), usage
 
     def warm(self) -> None:
-        """Translate a word in the directions asked for most, so that their pipelines have read their data."""
-        waiting = tuple(range(-len(_WARM), 0))
-        for row_id, ends in zip(waiting, _WARM, strict=True):
-            if ends in self._routes:
-                self._rows[row_id] = RowState(row_id, self._routes[ends], ("Good day",))
-        until_s = time.monotonic() + _WARM_LIMIT_S
-        while any(row_id in self._rows for row_id in waiting) and time.monotonic() < until_s:
-            self.step()
-        self.evict(waiting)
+        """Nothing: a pipeline starts in 20 to 500 ms when first needed, and most are never needed."""
 
     def free_rows(self) -> int:
         """How many more rows fit."""
@@ -257,6 +257,7 @@ def create(settings: Settings) -> ApertiumEngine:
         pipes_per_direction=settings.apertium_pipes,
         idle_s=settings.apertium_idle_s,
         timeout_s=settings.apertium_timeout_s,
+        memory_bytes=settings.apertium_memory_mb * 2**20 or min(_MOST_BYTES, memory_granted_bytes() // 3),
     )
 
 

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from service.engines.apertium_modes import Mode
 
 _CHUNK = 65536
-_REAP_EVERY_S = 0.2
+_PSS = re.compile(rb"^Pss:\s+(\d+)", re.MULTILINE)
 # An output is rarely twice its input; anything far beyond is a program that has lost its way.
 _OUTPUT_FACTOR = 40
 _OUTPUT_FLOOR = 1 << 18
@@ -77,6 +78,7 @@ class Pipeline:
                 os.close(target)
             source = self.read_fd
             group = group or process.pid
+            _first_to_go(process.pid)
             self._processes.append(process)
         os.set_blocking(self.write_fd, False)
         os.set_blocking(self.read_fd, False)
@@ -164,90 +166,20 @@ class Pipeline:
         """Identifiers of the programs, first to last."""
         return tuple(process.pid for process in self._processes)
 
+    def memory_bytes(self) -> int:
+        """Memory of all programs together, shared pages counted by share; 0 where the kernel does not tell."""
+        return sum(_proportional_bytes(process.pid) for process in self._processes)
 
-class Pool:
-    """Pipelines by mode: started when first needed, kept while used, never more than `most` at a time.
 
-    The loop's thread takes and gives back; a thread of its own ends what has been idle for `idle_s` seconds, because
-    the loop does not run while there is nothing to do.
-    """
+def _proportional_bytes(pid: int) -> int:
+    try:
+        match = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_bytes())
+    except OSError:
+        return 0
+    return int(match[1]) * 1024 if match else 0
 
-    def __init__(self, *, per_mode: int, most: int, idle_s: float) -> None:
-        self._per_mode, self._most, self._idle_s = per_mode, most, idle_s
-        self._lock = threading.Lock()
-        self._idle: list[Pipeline] = []
-        self._busy: list[Pipeline] = []
-        self._closed = threading.Event()
-        self._reaper: threading.Thread | None = None
 
-    def take(self, mode: Mode) -> Pipeline | None:
-        """A pipeline for the caller alone, or None while all that are allowed are busy.
-
-        Raises:
-            PipelineBroken: it cannot be started.
-        """
-        dead: list[Pipeline] = []
-        try:
-            with self._lock:
-                dead = [pipeline for pipeline in self._idle if not pipeline.alive()]
-                self._idle = [pipeline for pipeline in self._idle if pipeline not in dead]
-                for at in range(len(self._idle) - 1, -1, -1):
-                    if self._idle[at].mode.name == mode.name:
-                        self._busy.append(self._idle.pop(at))
-                        return self._busy[-1]
-                if sum(pipeline.mode.name == mode.name for pipeline in self._busy) >= self._per_mode:
-                    return None
-                if len(self._busy) >= self._most:
-                    return None
-                if len(self._busy) + len(self._idle) >= self._most:
-                    self._idle.sort(key=lambda pipeline: pipeline.used_s)
-                    dead.append(self._idle.pop(0))
-                self._busy.append(Pipeline(mode))
-                self._start_reaper()
-                return self._busy[-1]
-        finally:
-            for pipeline in dead:
-                pipeline.kill()
-
-    def give_back(self, pipeline: Pipeline) -> None:
-        """Keep a pipeline whose batch has come back whole for the next caller."""
-        pipeline.used_s = time.monotonic()
-        with self._lock:
-            self._busy.remove(pipeline)
-            self._idle.append(pipeline)
-
-    def discard(self, pipeline: Pipeline) -> None:
-        """End a pipeline that is broken, stuck or in the middle of a batch."""
-        with self._lock:
-            self._busy.remove(pipeline)
-        pipeline.kill()
-
-    def pipelines(self) -> tuple[Pipeline, ...]:
-        """All that run now."""
-        with self._lock:
-            return (*self._busy, *self._idle)
-
-    def close(self) -> None:
-        """End everything."""
-        self._closed.set()
-        with self._lock:
-            ended = (*self._busy, *self._idle)
-            self._busy, self._idle = [], []
-        for pipeline in ended:
-            pipeline.kill()
-        if self._reaper is not None:
-            self._reaper.join(timeout=5)
-
-    def _start_reaper(self) -> None:
-        if self._reaper is None:
-            self._reaper = threading.Thread(target=self._reap, name="apertium-reaper", daemon=True)
-            self._reaper.start()
-
-    def _reap(self) -> None:
-        while not self._closed.wait(max(_REAP_EVERY_S, self._idle_s / 10)):
-            oldest = time.monotonic() - self._idle_s
-            with self._lock:
-                ended = [pipeline for pipeline in self._idle if pipeline.used_s < oldest]
-                self._idle = [pipeline for pipeline in self._idle if pipeline not in ended]
-            for pipeline in ended:
-                pipeline.kill()
+def _first_to_go(pid: int) -> None:
+    """Out of memory, a pipeline can be started again; the process that serves everybody should not be chosen."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500")

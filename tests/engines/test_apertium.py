@@ -62,7 +62,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(folder: Path) -> Iterator[ApertiumEngine]:
     """An engine over the fake pair, with short times."""
-    made = ApertiumEngine(directory=folder, pairs=["swe-dan"], pipes_per_direction=2, idle_s=0.2, timeout_s=1.5)
+    made = ApertiumEngine(
+        directory=folder, pairs=["swe-dan"], pipes_per_direction=2, idle_s=0.2, timeout_s=1.5, memory_bytes=2**30
+    )
     yield made
     made.close()
 
@@ -168,7 +170,9 @@ def test_an_unknown_direction_names_what_there_is(engine: ApertiumEngine) -> Non
 
 def test_nothing_installed_is_no_crash(tmp_path: Path) -> None:
     """Without packages the engine has no direction and says what is missing."""
-    engine = ApertiumEngine(directory=tmp_path, pairs=["eng-cat"], pipes_per_direction=1, idle_s=1, timeout_s=1)
+    engine = ApertiumEngine(
+        directory=tmp_path, pairs=["eng-cat"], pipes_per_direction=1, idle_s=1, timeout_s=1, memory_bytes=2**30
+    )
     (info,) = engine.models()
     assert info.directions == ()
     assert info.missing == ("apertium-eng-cat is not installed: en→ca, ca→en",)
@@ -227,6 +231,7 @@ def real() -> Iterator[ApertiumEngine]:
         pipes_per_direction=1,
         idle_s=60,
         timeout_s=20,
+        memory_bytes=2**30,
     )
     yield made
     made.close()
