@@ -78,3 +78,6 @@ exec 9> .make/setup.lock
 flock 9 2> /dev/null || true # two terminals may start at once
 "$VENV/bin/python" -c pass 2> /dev/null || make_venv
 for set in "$@"; do installed "$set" || install_set "$set"; done
+# The command line, without an installed package: it runs this checkout.
+printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/%s/bin/python" -m service.cli "$@"\n' "$PWD" "$PWD" "$VENV" > "$VENV/bin/precis"
+chmod +x "$VENV/bin/precis"

@@ -40,6 +40,7 @@ class Known:
         pivot: whether it may be one step of several.
         tagger: whether its statistical tagger is run; without it the constraint grammar's first reading is taken.
         before: name of a mode to run first, in the same pipeline, such as one that changes the script; or empty.
+        rewrite: patterns and what takes their place in the source text, for words the dictionaries get badly wrong.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Known:
     pivot: bool = True
     tagger: bool = True
     before: str = ""
+    rewrite: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,13 @@ class Mode:
     pivot: bool
     stages: tuple[tuple[str, ...], ...]
     data: tuple[Path, ...]
+    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
+
+    def rewritten(self, text: str) -> str:
+        """The text as this mode is best given it."""
+        for pattern, replacement in self.rewrite:
+            text = pattern.sub(replacement, text)
+        return text
 
 
 @cache
@@ -148,7 +157,8 @@ def _load_mode(row: Known, directory: Path) -> Mode:
     data = tuple(Path(word) for stage in stages for word in stage[1:] if word.startswith("/"))
     for path in data:
         path.stat()
-    return Mode("+".join(names), row.pair, row.source, row.target, row.quality, row.pivot, stages, data)
+    rewrite = tuple((re.compile(pattern), replacement) for pattern, replacement in row.rewrite)
+    return Mode("+".join(names), row.pair, row.source, row.target, row.quality, row.pivot, stages, data, rewrite)
 
 
 def _without_tagger(stages: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
@@ -174,7 +184,8 @@ def digest(modes: Iterable[Mode]) -> str:
     """SHA-256, in hexadecimal, over the programs' arguments and the names, sizes and dates of their data."""
     state = hashlib.sha256()
     for mode in sorted(modes, key=lambda mode: mode.name):
-        state.update(repr((mode.name, mode.source, mode.target, mode.stages)).encode())
+        rewrite = [(pattern.pattern, replacement) for pattern, replacement in mode.rewrite]
+        state.update(repr((mode.name, mode.source, mode.target, mode.stages, rewrite)).encode())
         for path in mode.data:
             status = path.stat()
             state.update(f"{path.name} {status.st_size} {int(status.st_mtime)}\n".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.engines.apertium_modes import Mode
 from service.engines.apertium_pipes import Pipeline
@@ -18,6 +19,7 @@ class RowState:
     def __init__(self, row_id: int, route: Route, texts: Sequence[str]) -> None:
         self.row_id = row_id
         self.texts = list(texts)
+        self._capitals = [_is_capital(text) for text in texts]
         self.unknown: Counter[str] = Counter()
         self.pipeline: Pipeline | None = None
         self.retried = False
@@ -74,23 +76,47 @@ class RowState:
         self._guarded, self._places, self._cut = [], [], {}
         for at in again:
             parts: list[str] = []
-            for text, plain in stretches(guard(self.texts[at], self.mode.source)):
+            for text, plain in stretches(self._guard(self.texts[at])):
                 for piece in outer(text) if plain else (text,):
                     if plain and has_words(piece):
                         self._places.append((at, len(parts)))
-                        self._guarded.append(guard(piece, self.mode.source))
+                        self._guarded.append(self._guard(piece))
                     parts.append(piece)
             self._cut[at] = parts
         if not self._guarded:
             self._next_step()
+
+    def _guard(self, text: str) -> Guarded:
+        """Only what the pipeline reads is rewritten: addresses and the like are out of reach by then."""
+        guarded = guard(text, self.mode.source)
+        return replace(guarded, text=self.mode.rewritten(guarded.text))
 
     def _next_step(self) -> None:
         self._guarded, self._places, self._cut = [], [], {}
         while not self._guarded:
             self._step += 1
             if self.ended:
+                self.texts = [
+                    _capitalized(text) if capital else text
+                    for text, capital in zip(self.texts, self._capitals, strict=True)
+                ]
                 return
             for at, text in enumerate(self.texts):
                 if has_words(text):
                     self._places.append((at, -1))
-                    self._guarded.append(guard(text, self.mode.source))
+                    self._guarded.append(self._guard(text))
+
+
+def _first_letter(text: str) -> int:
+    return next((at for at, character in enumerate(text) if character.isalpha()), -1)
+
+
+def _is_capital(text: str) -> bool:
+    at = _first_letter(text)
+    return at >= 0 and text[at].isupper()
+
+
+def _capitalized(text: str) -> str:
+    """The text with a capital at its start: word order may have changed, and the capital moved with its word."""
+    at = _first_letter(text)
+    return text if at < 0 or not text[at].islower() else text[:at] + text[at].upper() + text[at + 1 :]

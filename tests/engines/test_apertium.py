@@ -270,3 +270,19 @@ def test_shortest_routes_win(folder: Path) -> None:
     assert [mode.name for mode in modes] == ["swe-dan"]
     assert missing == ("apertium-swe-dan is not installed: da→sv",)
     assert find_routes(modes)["sv", "da"].languages == ("sv", "da")
+
+
+@pytest.mark.apertium
+def test_a_word_the_dictionary_gets_badly_wrong_is_rewritten_first(real: ApertiumEngine) -> None:
+    """The Russian adjective for Russian does not become a slur, and addresses keep it."""
+    one = job("Русские пришли. https://русский.рф/русские", source="ru", target="uk")
+    (text,) = texts(real, one, drive(real, [one])[0])
+    assert text == "Російські прийшли. https://русский.рф/русские"
+
+
+@pytest.mark.apertium
+def test_a_sentence_keeps_its_capital(real: ApertiumEngine) -> None:
+    """Where the word order changes, the first word has the capital, whichever it is."""
+    one = job("Red cars passed.", source="en", target="es")
+    (text,) = texts(real, one, drive(real, [one])[0])
+    assert text[0].isupper()
