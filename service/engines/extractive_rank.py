@@ -17,6 +17,7 @@ from service.openers import dangles
 # Settled on news, encyclopedias, how-tos and dialogues in 18 languages, see docs/BENCHMARKS.md: all lie on
 # broad plateaus, none is tuned to one collection.
 _CENTRAL_POWER = 0.8
+_FEW = 5.0  # sentences at which chance and likeness count the same
 _LEAD_WEIGHT, _LEAD_FADE = (
     4.0,
     0.3,
@@ -125,7 +126,8 @@ def _greedy(matrix: Matrix, scores: Floats, leaning: Flags, at_most: int) -> lis
 def _scores(own: Sequence[str], degree: Floats) -> Floats:
     """Return the scores before position, redundancy and title are looked at, all above 0."""
     count = len(own)
-    central = np.maximum(degree, 1e-6) ** _CENTRAL_POWER
+    # In a handful of sentences likeness to the whole is mostly chance, so the mean stands beside it.
+    central = np.maximum(degree + degree.mean() * (_FEW / count) ** 3, 1e-6) ** _CENTRAL_POWER
     lengths = np.fromiter(map(len, own), dtype=np.float64, count=count)
     spaced = sum(text.count(" ") for text in own) * 12 >= lengths.sum()
     fullness = np.minimum(lengths / (_FULL_LENGTH if spaced else _FULL_LENGTH / 2), 1.0)
