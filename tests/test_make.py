@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,4 +49,6 @@ def test_make_run_serves_and_says_so(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(LONG_S)
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         end(process)
