@@ -90,6 +90,7 @@ class DecodeParams:
             "no_repeat_ngram_size must not be negative": self.no_repeat_ngram_size >= 0,
             "repetition_penalty must be above 0": self.repetition_penalty > 0,
             "bad_words must not hold an empty sequence": all(self.bad_words),
+            "forced tokens must not be suppressed": not {self.forced_bos, self.forced_eos} & set(self.suppress),
             "do_sample needs one beam": not self.do_sample or self.beams == 1,
             "temperature must be above 0": self.temperature > 0,
             "top_k must not be negative": self.top_k >= 0,
