@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.rouge import rouge, tokens
-from service.engines.extractive import ExtractiveEngine
+from service.engines.extractive.engine import ExtractiveEngine
 from service.pipeline.segment import sentences
 from service.records import Block, Job, Segment, SummaryParams, SummaryResult, Task
 

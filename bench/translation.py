@@ -16,7 +16,7 @@ from pathlib import Path
 import sacrebleu
 
 from service import config, languages
-from service.engines.apertium import ApertiumEngine, create
+from service.engines.apertium.engine import ApertiumEngine, create
 from service.records import Job, Segment, Task, TranslateResult
 
 

@@ -11,8 +11,9 @@ from service.engines.base import Engine
 
 # name -> "module:function", where the function takes the settings and gives an Engine.
 ENGINES: dict[str, str] = {
-    "extractive": "service.engines.extractive:create",
-    "apertium": "service.engines.apertium:create",
+    "extractive": "service.engines.extractive.engine:create",
+    "apertium": "service.engines.apertium.engine:create",
+    "remote": "service.engines.remote.setup:create",
     "fake": "service.engines.fake:create",
 }
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from service.engines.apertium import ApertiumEngine
-from service.engines.apertium_modes import ModeError, load, parse
-from service.engines.apertium_routes import find_routes
+from service.engines.apertium.engine import ApertiumEngine
+from service.engines.apertium.modes import ModeError, load, parse
+from service.engines.apertium.routes import find_routes
 from service.engines.base import RowDone
 from service.errors import EngineFailed, UnsupportedLanguage
 from service.records import Job, Segment, Task, TranslateResult
@@ -195,8 +195,8 @@ def test_mode_files_become_argument_lists() -> None:
 def test_children_die_with_their_parent(folder: Path) -> None:
     """After kill -9 of the process that holds the pipelines none of their programs is left, not even a stopped one."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from service.engines.apertium_modes import load;"
-        "from service.engines.apertium_pipes import Pipeline;"
+        "import os, signal, sys; from pathlib import Path; from service.engines.apertium.modes import load;"
+        "from service.engines.apertium.pipes import Pipeline;"
         f"m = load(Path({str(folder)!r}), ['swe-dan'])[0]; a, b = Pipeline(m[0]), Pipeline(m[0]);"
         "os.kill(b.process_ids()[0], signal.SIGSTOP);"
         "print(*a.process_ids(), *b.process_ids(), flush=True); sys.stdin.read()"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.engines.apertium_modes import Mode
-from service.engines.apertium_pipes import Pipeline
-from service.engines.apertium_pool import Pool
+from service.engines.apertium.modes import Mode
+from service.engines.apertium.pipes import Pipeline
+from service.engines.apertium.pool import Pool
 
 MB = 2**20
 

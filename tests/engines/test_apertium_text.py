@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engines.apertium_plan import ROW_CHARACTERS, assemble, make_plan
-from service.engines.apertium_text import guard, restore, stretches
+from service.engines.apertium.plan import ROW_CHARACTERS, assemble, make_plan
+from service.engines.apertium.text import guard, restore, stretches
 from service.records import Segment
 
 SPECIAL = "^$/<>{}\\[]@*#~|_\x00\x07🙂“”«»$%"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engines.extractive import ExtractiveEngine, word_count
-from service.engines.extractive_rank import rank
+from service.engines.extractive.engine import ExtractiveEngine, word_count
+from service.engines.extractive.rank import rank
 from service.errors import BadRequest
 from service.records import Job, Segment, SummaryParams, SummaryResult, Task, Usage
 

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import cast
 
 from service.config import Settings
-from service.engines import apertium_modes
-from service.engines.apertium_modes import Mode
-from service.engines.apertium_pipes import Pipeline, PipelineBroken
-from service.engines.apertium_plan import assemble, make_plan
-from service.engines.apertium_pool import Pool
-from service.engines.apertium_routes import Route, find_routes
-from service.engines.apertium_row import RowState
+from service.engines.apertium.modes import Mode, digest, load, revision
+from service.engines.apertium.pipes import Pipeline, PipelineBroken
+from service.engines.apertium.plan import assemble, make_plan
+from service.engines.apertium.pool import Pool
+from service.engines.apertium.routes import Route, find_routes
+from service.engines.apertium.row import RowState
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
 from service.errors import EngineFailed, UnsupportedLanguage
@@ -71,7 +70,7 @@ class ApertiumEngine:
         timeout_s: float,
         memory_bytes: int,
     ) -> None:
-        modes, missing = apertium_modes.load(directory, pairs)
+        modes, missing = load(directory, pairs)
         self._routes = find_routes(modes)
         self._models = _describe(modes, missing, self._routes)
         self._pool = Pool(per_mode=pipes_per_direction, most=_MOST_PIPELINES, budget_bytes=memory_bytes, idle_s=idle_s)
@@ -270,14 +269,13 @@ def _describe(
 ) -> tuple[ModelInfo, ...]:
     directions = tuple(Direction(*ends, routes[ends].languages) for ends in sorted(routes))
     used = {mode.name: mode for route in routes.values() for mode in route.modes}
-    revision = apertium_modes.revision(tuple(modes))
-    digest = apertium_modes.digest(used.values())
+    versions, data = revision(tuple(modes)), digest(used.values())
     return tuple(
         ModelInfo(
             id=row.id,
             task=row.task,
-            revision=revision,
-            digest=digest,
+            revision=versions,
+            digest=data,
             quality=row.quality,
             rank=row.rank,
             licence=row.licence,

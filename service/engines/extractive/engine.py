@@ -10,9 +10,10 @@ from pathlib import Path
 
 from service import openers
 from service.config import Settings
-from service.engines import extractive_matrix, extractive_rank
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
+from service.engines.extractive import matrix as matrices
+from service.engines.extractive import rank as ranking
 from service.errors import BadRequest
 from service.records import Job, ModelInfo, Result, SummaryResult, SummarySentence, Task, Usage
 
@@ -40,7 +41,7 @@ def word_count(text: str) -> int:
 def digest() -> str:
     """Return the SHA-256 of the sources that decide a summary, as hex."""
     state = hashlib.sha256()
-    for name in (__file__, extractive_matrix.__file__, extractive_rank.__file__, openers.__file__):
+    for name in (__file__, matrices.__file__, ranking.__file__, openers.__file__):
         state.update(Path(name).read_bytes())
     return state.hexdigest()
 
@@ -94,8 +95,8 @@ class ExtractiveEngine:
 
     def warm(self) -> None:
         """Build the tables and run one summary."""
-        extractive_matrix.warm()
-        extractive_rank.rank(["One sentence is here.", "Another sentence is there."], "A title", 1, "en")
+        matrices.warm()
+        ranking.rank(["One sentence is here.", "Another sentence is there."], "A title", 1, "en")
 
     def free_rows(self) -> int:
         """How many more rows can be admitted now."""
@@ -136,7 +137,7 @@ def _summarize(work: RowWork) -> SummaryResult:
     payload = work.payload
     if not isinstance(payload, _Payload):
         raise TypeError(f"not a row of this engine: {type(payload).__name__}")
-    picks = extractive_rank.rank(payload.texts, payload.title, payload.at_most, payload.language)
+    picks = ranking.rank(payload.texts, payload.title, payload.at_most, payload.language)
     return SummaryResult(tuple(SummarySentence(None, (pick.index,), pick.score) for pick in picks))
 
 
