@@ -19,7 +19,7 @@ setup:
 	@scripts/apertium.sh
 
 setup-dev:
-	@scripts/setup.sh embedded dev
+	@scripts/setup.sh embedded full dev
 	@scripts/apertium.sh
 
 apertium: ## try again to install the Apertium packages (needs root)

@@ -11,10 +11,11 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from service import telemetry
-from service.config import Settings
+from service.config import Settings, SettingsError
 from service.heartbeat import ages
 from service.management import ManagementServer, Page
 from service.processes import Child
@@ -83,6 +84,7 @@ class Supervisor:
 
     def _prepare(self) -> None:
         _check_free(self._settings.host, self._settings.port)
+        _own_folder(self._settings.runtime_dir)
         shutil.rmtree(self._folder, ignore_errors=True)
         for folder in (self._folder, self._heartbeats):
             folder.mkdir(parents=True, mode=0o700)
@@ -178,6 +180,13 @@ def _check_free(host: str, port: int) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the folder for sockets, or make sure that it is ours: in a shared `/tmp` somebody else may have been first."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid != os.getuid():
+        raise SettingsError(f"PRECIS_RUNTIME_DIR: {folder} belongs to another user")
 
 
 def serve(settings: Settings, role: str, *, announce: bool = True) -> int:

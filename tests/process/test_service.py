@@ -237,3 +237,15 @@ def test_an_unknown_setting_refuses_to_start() -> None:
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 2
     assert "PRECIS_PORT" in done.stderr
+
+
+def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket in another user's folder could be taken over."""
+    from service.config import SettingsError
+    from service.main_serve import _own_folder
+
+    _own_folder(tmp_path / "ours")
+    assert (tmp_path / "ours").stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "getuid", lambda: 4242)
+    with pytest.raises(SettingsError, match="PRECIS_RUNTIME_DIR"):
+        _own_folder(tmp_path / "ours")
