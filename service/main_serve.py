@@ -183,7 +183,7 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _own_folder(folder: Path) -> None:
-    """Make the folder for sockets, or make sure that it is ours: in a shared `/tmp` somebody else may have been first."""
+    """Make the folder for sockets, or see that it is ours: in a shared `/tmp` somebody else may have been first."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if folder.stat().st_uid != os.getuid():
         raise SettingsError(f"PRECIS_RUNTIME_DIR: {folder} belongs to another user")
