@@ -23,6 +23,21 @@ DEFAULT_APERTIUM_PAIRS = (
     "rus-ukr mkd-bul mkd-eng hbs-eng swe-dan isl-eng afr-nld ind-zlm urd-hin eo-en"
 )
 
+# Languages that instruction-tuned models of the common sizes are trained on; a larger model reads more.
+DEFAULT_REMOTE_LANGUAGES = (
+    "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv nb nl pl pt ro ru sk sl sr sv th tr uk "
+    "vi zh-Hans zh-Hant"
+)
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder; the temporary one where there is no home, as in a container without a user entry."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir())
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+
 
 class SettingsError(Exception):
     """The environment holds a setting that cannot be used; the message names it."""
@@ -94,6 +109,47 @@ class Settings(BaseModel):
     )
     apertium_idle_s: float = Field(300, gt=0, description="time after which an unused pipeline is ended")
     apertium_timeout_s: float = Field(20, gt=0, le=600, description="time one text may spend in a pipeline")
+    remote_url: str = Field(
+        "", description="OpenAI-compatible chat server of the `remote` engine, such as `http://llm:8000`"
+    )
+    remote_model: str = Field("", description="name of the model on that server")
+    remote_key_file: Path | None = Field(None, description="file with the server's API key")
+    remote_licence: str = Field("unknown", description="licence of that model, as `/v1/models` is to show it")
+    remote_languages: str = Field(
+        DEFAULT_REMOTE_LANGUAGES, description="languages that model reads and writes; `*`: all of them"
+    )
+    remote_rank: int = Field(
+        600, ge=0, le=100_000, description="rank of that model; `engine: auto` takes the lowest rank loaded"
+    )
+    remote_connect_timeout_s: float = Field(3, gt=0, le=60, description="time to connect to that server")
+    remote_token_timeout_s: float = Field(
+        30, gt=0, le=3600, description="time that server may be silent, before and within an answer"
+    )
+    remote_timeout_s: float = Field(
+        60, gt=0, le=3600, description="time for one request to that server, its retries included"
+    )
+    remote_concurrency: int = Field(8, ge=1, le=1024, description="requests to that server at a time")
+    remote_retries: int = Field(2, ge=0, le=10, description="times a request to that server is sent again")
+    remote_chunk_characters: int = Field(
+        12_000, ge=2000, le=1_000_000, description="the most text of one summary request; a longer text goes in parts"
+    )
+    remote_extra_json: str = Field(
+        "", description="JSON object of more request fields, such as switches of a chat template"
+    )
+    # models from a hub
+    models_dir: Path = Field(_cache_folder() / "precis" / "models", description="folder of pulled models")
+    hub_endpoint: str = Field(
+        "",
+        pattern="^(https?://.*)?$",
+        description="model hub or a mirror of it, as a URL; empty: what `HF_ENDPOINT` says, else the public hub",
+    )
+    hub_token_file: str = Field(
+        "", description="file that holds the hub's access token, for gated models; empty: no token is sent"
+    )
+    accept_licences: str = Field(
+        "", description="non-commercial licences (`CC-BY-NC-4.0`) or models accepted by name, split by blanks"
+    )
+    offline: bool = Field(False, description="refuse to use the network for models")
     fake_script: str = Field("", description="behaviour of the fake engine, for tests only")
 
     # logs

@@ -1,0 +1,82 @@
+"""Which segments of a text a written sentence comes from, by the n-grams they share."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+_MOST_SOURCES = 3
+# A segment is a source when it holds this share of a sentence's weight, or adds it to what those before it hold.
+_LEAST_SHARE = 0.15
+_LEAST_GAIN = 0.1
+# A sentence of which the whole text holds less is not from this text.
+_LEAST_SUPPORT = 0.2
+
+_WORD = re.compile(r"\w+")
+_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_GRAM = 5
+
+
+def _grams(text: str) -> set[str]:
+    """Pairs of characters of scripts without blanks; beginnings, middles and ends of words elsewhere."""
+    found: set[str] = set()
+    for word in _WORD.findall(text.casefold()):
+        for run in _DENSE.findall(word):
+            found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
+        bare = _DENSE.sub("", word)
+        if bare:
+            found.update(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1)))
+    return found
+
+
+class SourceIndex:
+    """The n-grams of a text's segments, built once; a gram weighs more the fewer segments hold it.
+
+    Args:
+        segments: of the text, in order.
+    """
+
+    def __init__(self, segments: Sequence[str]) -> None:
+        self._where: dict[str, list[int]] = defaultdict(list)
+        for index, segment in enumerate(segments):
+            for gram in _grams(segment):
+                self._where[gram].append(index)
+        self._count = max(1, len(segments))
+
+    def sources(self, sentence: str) -> tuple[int, ...]:
+        """Indices of the segments that support a sentence, in order; empty when the text does not support it."""
+        weights: dict[str, float] = {}
+        shares: dict[int, float] = defaultdict(float)
+        for gram in _grams(sentence):
+            where = self._where.get(gram, ())
+            weights[gram] = math.log1p(self._count / (1 + len(where))) + 0.05
+            for index in self._telling(gram):
+                shares[index] += weights[gram]
+        total = sum(weights.values())
+        known = sum(weight for gram, weight in weights.items() if gram in self._where)
+        if not total or known < _LEAST_SUPPORT * total:
+            return ()
+        return self._greedy(weights, shares, total)
+
+    def _telling(self, gram: str) -> Sequence[int]:
+        """The segments that hold a gram; none when, in a long text, too many do for it to tell them apart."""
+        where = self._where.get(gram, ())
+        return where if len(where) <= max(20, self._count // 10) else ()
+
+    def _greedy(self, weights: dict[str, float], shares: dict[int, float], total: float) -> tuple[int, ...]:
+        chosen: list[int] = []
+        left = dict(weights)
+        while shares and len(chosen) < _MOST_SOURCES:
+            best = max(shares, key=lambda index: (shares[index], -index))
+            if shares[best] < total * (_LEAST_GAIN if chosen else _LEAST_SHARE):
+                break
+            chosen.append(best)
+            for gram in [gram for gram in left if best in self._telling(gram)]:
+                weight = left.pop(gram)
+                for index in self._telling(gram):
+                    if index in shares:
+                        shares[index] -= weight
+            del shares[best]
+        return tuple(sorted(chosen))
