@@ -140,9 +140,9 @@ def advance(rows: Sequence[Row], logits: Tensor) -> list[list[tuple[int, int]]]:
     # A second pass over the vocabulary would change nothing where masks are normalized afterwards; a penalty looks at
     # the sign of the scores and needs the first one.
     first = [i for i, row in enumerate(owners) if isinstance(row, BeamRow) and not _normalized_once(row.params)]
-    scores = normalize(scores, first)
+    normalize(scores, first)
     histories = [history for row in rows for history in row.histories]
-    scores = process(scores, histories, [row.params for row in owners], _renormalize)
+    process(scores, histories, [row.params for row in owners], _renormalize)
     starts = list(accumulate((len(row.histories) for row in rows), initial=0))
     results: list[list[tuple[int, int]]] = [[] for _ in rows]
     groups: defaultdict[int, list[int]] = defaultdict(list)

@@ -23,6 +23,7 @@ from service.engines.seq2seq.policies import (
     make_row,
     process,
 )
+from service.engines.seq2seq.processors import normalize
 
 VOCABULARY = 301
 
@@ -284,3 +285,15 @@ def test_kinds_of_rows() -> None:
     assert type(make_row(params_of())) is GreedyRow
     assert type(make_row(params_of(do_sample=True))) is SampleRow
     assert type(make_row(params_of(beams=2))) is BeamRow
+
+
+def test_rows_are_normalized_where_they_lie() -> None:
+    """In place, in any selection of rows, with the bits of a fresh log_softmax."""
+    scores = torch.randn(9, 5003) * 4
+    scores[2, 7:] = -math.inf
+    want = scores.clone()
+    rows = [0, 2, 3, 4, 8]
+    want[rows] = torch.log_softmax(scores[rows], dim=-1)
+    assert normalize(scores, rows) is scores
+    assert torch.equal(scores, want)
+    assert torch.equal(normalize(scores, []), want)
