@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat (vLLM, SGLang, llama
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -202,13 +203,14 @@ class ChatClient:
             builder.take((await _bounded(response, _MOST_EVENT_CHARACTERS)).decode("utf-8", "replace"))
             builder.done = True
             return
-        async for chunk in response.aiter_bytes():
-            for data in reader.feed(chunk):
-                builder.take(data)
-                pause_s = _AFTER_FINISH_S if builder.finished else self._server.first_token_s
-                limit.reschedule(min(deadline_s, clock() + pause_s))
-            if builder.done:
-                return
+        async with contextlib.aclosing(response.aiter_bytes()) as stream:
+            async for chunk in stream:
+                for data in reader.feed(chunk):
+                    builder.take(data)
+                    pause_s = _AFTER_FINISH_S if builder.finished else self._server.first_token_s
+                    limit.reschedule(min(deadline_s, clock() + pause_s))
+                if builder.done:
+                    return
         for data in reader.feed(b"", last=True):
             builder.take(data)
 
@@ -235,10 +237,11 @@ class ChatClient:
 async def _bounded(response: httpx.Response, most: int) -> bytes:
     """The first bytes of a body."""
     taken = bytearray()
-    async for chunk in response.aiter_bytes():
-        taken += chunk
-        if len(taken) > most:
-            break
+    async with contextlib.aclosing(response.aiter_bytes()) as stream:
+        async for chunk in stream:
+            taken += chunk
+            if len(taken) > most:
+                break
     return bytes(taken[:most])
 
 

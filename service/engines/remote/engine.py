@@ -176,6 +176,7 @@ class RemoteEngine:
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             if self._client is not None:
                 self._loop.run_until_complete(self._client.close())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
     async def _run(self, row_id: int, payload: object) -> None:

@@ -69,6 +69,8 @@ def answer(reply: Reply, prompt: Prompt, *, cut: bool = False) -> str:
     if reply.finish not in ("stop", "eos", "") and not (cut and reply.finish == "length"):
         raise Refused("it was not finished")
     text = _THOUGHT.sub("", reply.text, count=1)
+    if text.lstrip().startswith(("<think>", "<thinking>")):
+        raise Refused("it was not finished")
     text = rearm(_FENCE_LINE.sub("", text)).strip()
     if not any(character.isalnum() for character in text):
         raise Refused("it was empty")

@@ -12,7 +12,7 @@ _MOST_SOURCES = 3
 _LEAST_SHARE = 0.15
 _LEAST_GAIN = 0.1
 # A sentence of which the whole text holds less is not from this text.
-_LEAST_SUPPORT = 0.2
+_LEAST_SUPPORT = 0.25
 
 _WORD = re.compile(r"\w+")
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -29,6 +29,13 @@ def _grams(text: str) -> set[str]:
         if bare:
             found.update(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1)))
     return found
+
+
+def _telling(gram: str) -> float:
+    """How much a gram says at best, 0 to 1: short words are in every text."""
+    if gram[0].isdigit() or _DENSE.match(gram):
+        return 1.0
+    return (len(gram) / _GRAM) ** 2
 
 
 class SourceIndex:
@@ -51,8 +58,8 @@ class SourceIndex:
         shares: dict[int, float] = defaultdict(float)
         for gram in _grams(sentence):
             where = self._where.get(gram, ())
-            weights[gram] = math.log1p(self._count / (1 + len(where))) + 0.05
-            for index in self._telling(gram):
+            weights[gram] = _telling(gram) * (math.log1p(self._count / (1 + len(where))) + 0.05)
+            for index in self._places(gram):
                 shares[index] += weights[gram]
         total = sum(weights.values())
         known = sum(weight for gram, weight in weights.items() if gram in self._where)
@@ -60,7 +67,7 @@ class SourceIndex:
             return ()
         return self._greedy(weights, shares, total)
 
-    def _telling(self, gram: str) -> Sequence[int]:
+    def _places(self, gram: str) -> Sequence[int]:
         """The segments that hold a gram; none when, in a long text, too many do for it to tell them apart."""
         where = self._where.get(gram, ())
         return where if len(where) <= max(20, self._count // 10) else ()
@@ -73,9 +80,9 @@ class SourceIndex:
             if shares[best] < total * (_LEAST_GAIN if chosen else _LEAST_SHARE):
                 break
             chosen.append(best)
-            for gram in [gram for gram in left if best in self._telling(gram)]:
+            for gram in [gram for gram in left if best in self._places(gram)]:
                 weight = left.pop(gram)
-                for index in self._telling(gram):
+                for index in self._places(gram):
                     if index in shares:
                         shares[index] -= weight
             del shares[best]
