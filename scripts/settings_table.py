@@ -13,7 +13,11 @@ from service.config import PREFIX, Settings
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- settings -->", "<!-- /settings -->"
 # These differ from machine to machine or are too long to read.
-SHOWN = {"runtime_dir": "a folder of the user in `/tmp`", "apertium_pairs": "20 pairs, see `service/config.py`"}
+SHOWN = {
+    "runtime_dir": "a folder of the user in `/tmp`",
+    "models_dir": "`~/.cache/precis/models`",
+    "apertium_pairs": "20 pairs, see `service/config.py`",
+}
 
 
 def table() -> str:
