@@ -27,7 +27,8 @@ def test_make_run_serves_and_says_so(tmp_path: Path) -> None:
         shutil.copy2(ROOT / name, target)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     port, _ = free_ports(2)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PRECIS_")}
+    # Without what an outer make says to an inner one.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "MAKE", "MFLAGS"))}
     env |= {"PRECIS_RUNTIME_DIR": str(tmp_path / "run")}
     process = subprocess.Popen(
         ["make", "run", f"PORT={port}"],
