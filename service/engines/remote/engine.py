@@ -66,8 +66,8 @@ class RemoteEngine:
         self._fence = Fence(secrets.token_bytes(32))
         self._rows: dict[int, Future[None]] = {}
         self._ended: queue.SimpleQueue[RowDone | None] = queue.SimpleQueue()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._main, name="remote-http", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._client: ChatClient | None = None
 
     def models(self) -> tuple[ModelInfo, ...]:
@@ -104,7 +104,7 @@ class RemoteEngine:
 
     def warm(self) -> None:
         """Start the thread and say in the log whether the server answers; it may come later."""
-        if not asyncio.run_coroutine_threadsafe(self._connected().reachable(), self._started()).result():
+        if not asyncio.run_coroutine_threadsafe(self._reachable(), self._started()).result():
             log.warning("the remote server does not answer yet")
 
     def free_rows(self) -> int:
@@ -123,7 +123,7 @@ class RemoteEngine:
         Raises:
             RuntimeError: the thread has died.
         """
-        if not self._thread.is_alive():
+        if self._thread is None or not self._thread.is_alive():
             raise RuntimeError("the thread of the remote engine has ended")
         done: list[RowDone] = []
         with contextlib.suppress(queue.Empty):
@@ -148,36 +148,40 @@ class RemoteEngine:
     def close(self) -> None:
         """Close all streams and end the thread."""
         self.evict(list(self._rows))
-        if self._thread.ident is None:
-            self._loop.close()
-        elif self._thread.is_alive():
+        if self._loop is not None and self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_STOP_S)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        if self._thread.ident is None:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._main, args=(self._loop,), name="remote-http", daemon=True)
             self._thread.start()
         return self._loop
 
+    def _main(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The thread: runs the coroutines of rows until `close`, then lets each close its stream."""
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if self._client is not None:
+                loop.run_until_complete(self._client.close())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    async def _reachable(self) -> bool:
+        return await self._connected().reachable()
+
     def _connected(self) -> ChatClient:
+        """The client, made on the thread it belongs to."""
         if self._client is None:
             self._client = ChatClient(self._server)
         return self._client
-
-    def _main(self) -> None:
-        """The thread: runs the coroutines of rows until `close`, then lets each close its stream."""
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            if self._client is not None:
-                self._loop.run_until_complete(self._client.close())
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
 
     async def _run(self, row_id: int, payload: object) -> None:
         client = self._connected()

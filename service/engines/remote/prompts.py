@@ -25,7 +25,7 @@ _MARK_DIGITS = 24
 
 # Words that chat templates give a meaning, also when they come from a text: <|im_end|>, [INST], <start_of_turn>.
 _CONTROL = re.compile(
-    r"[<＜](?=[|｜/]|<?SYS>|(?:s|bos|eos|pad|unk|mask|think|system|user|assistant|tool_\w{1,20}|extra_id_\d{1,3}"
+    r"[<＜](?=[|｜]|</?SYS>|/?(?:s|bos|eos|pad|unk|mask|think|system|user|assistant|tool_\w{1,20}|extra_id_\d{1,3}"
     r"|(?:start|end)_of_\w{1,20}|unused\d{1,3})>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|gMASK|MASK|CLS|SEP|BOS|EOS)\])",
     re.IGNORECASE,

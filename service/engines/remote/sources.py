@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 _MOST_SOURCES = 3
-# A segment is a source when it holds this share of a sentence's weight, or adds it to what those before it hold.
-_LEAST_SHARE = 0.15
+# A further segment is a source when it adds this share of a sentence's weight to what those before it hold.
 _LEAST_GAIN = 0.1
 # A sentence of which the whole text holds less is not from this text.
 _LEAST_SUPPORT = 0.25
@@ -54,35 +53,34 @@ class SourceIndex:
 
     def sources(self, sentence: str) -> tuple[int, ...]:
         """Indices of the segments that support a sentence, in order; empty when the text does not support it."""
-        weights: dict[str, float] = {}
-        shares: dict[int, float] = defaultdict(float)
-        for gram in _grams(sentence):
-            where = self._where.get(gram, ())
-            weights[gram] = _telling(gram) * (math.log1p(self._count / (1 + len(where))) + 0.05)
-            for index in self._places(gram):
-                shares[index] += weights[gram]
+        weights = {
+            gram: _telling(gram) * (math.log1p(self._count / (1 + len(self._where.get(gram, ())))) + 0.05)
+            for gram in _grams(sentence)
+        }
         total = sum(weights.values())
-        known = sum(weight for gram, weight in weights.items() if gram in self._where)
-        if not total or known < _LEAST_SUPPORT * total:
+        known = {gram: weight for gram, weight in weights.items() if gram in self._where}
+        if not total or sum(known.values()) < _LEAST_SUPPORT * total:
             return ()
-        return self._greedy(weights, shares, total)
+        # What every tenth segment of a long text holds tells segments apart no more, unless there is nothing else.
+        rare = {gram: weight for gram, weight in known.items() if len(self._where[gram]) <= max(20, self._count // 10)}
+        return self._greedy(rare or known, total)
 
-    def _places(self, gram: str) -> Sequence[int]:
-        """The segments that hold a gram; none when, in a long text, too many do for it to tell them apart."""
-        where = self._where.get(gram, ())
-        return where if len(where) <= max(20, self._count // 10) else ()
-
-    def _greedy(self, weights: dict[str, float], shares: dict[int, float], total: float) -> tuple[int, ...]:
+    def _greedy(self, weights: dict[str, float], total: float) -> tuple[int, ...]:
+        """The segments that cover the most weight, one after the other, while one adds enough."""
+        shares: dict[int, float] = defaultdict(float)
+        for gram, weight in weights.items():
+            for index in self._where[gram]:
+                shares[index] += weight
         chosen: list[int] = []
         left = dict(weights)
         while shares and len(chosen) < _MOST_SOURCES:
             best = max(shares, key=lambda index: (shares[index], -index))
-            if shares[best] < total * (_LEAST_GAIN if chosen else _LEAST_SHARE):
+            if chosen and shares[best] < _LEAST_GAIN * total:
                 break
             chosen.append(best)
-            for gram in [gram for gram in left if best in self._places(gram)]:
+            for gram in [gram for gram in left if best in self._where[gram]]:
                 weight = left.pop(gram)
-                for index in self._places(gram):
+                for index in self._where[gram]:
                     if index in shares:
                         shares[index] -= weight
             del shares[best]
