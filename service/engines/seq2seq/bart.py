@@ -1,0 +1,160 @@
+"""The BART skeleton: M2M100, NLLB, SMaLL-100, mBART, mBART-50, Marian, BART and Pegasus.
+
+Source: Lewis et al. 2020 (BART), Fan et al. 2021 (M2M100), in the order of operations of transformers 5.23.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from service.engines.seq2seq import layers
+from service.engines.seq2seq.layers import Encoder, EncoderRun, Weights
+from service.engines.seq2seq.slots import CacheShape, Step
+from service.engines.seq2seq.spec import ModelSpec
+
+
+class _Embedding:
+    """Tokens and positions of one side, as numbers."""
+
+    def __init__(self, spec: ModelSpec, weights: Weights, side: str, table: Tensor) -> None:
+        self._spec = spec
+        self._table = table
+        self._norm = weights.norm(f"{side}.layernorm_embedding", spec.norm_epsilon) if spec.embed_norm else None
+        self._pad = spec.generation.pad
+        name = f"{side}.embed_positions.weight"
+        rows = spec.max_positions + spec.position_offset
+        if weights.has(name):
+            self._positions = weights.take(name)
+        elif spec.positions == "sinusoidal":
+            self._positions = layers.sinusoids_m2m(rows, spec.d_model, self._pad)
+        else:
+            self._positions = layers.sinusoids_marian(rows, spec.d_model)
+
+    def sequence(self, ids: Tensor) -> Tensor:
+        """[B, L] token ids -> [B, L, width]."""
+        if self._spec.positions == "sinusoidal":  # padding tokens stand nowhere
+            real = (ids != self._pad).long()
+            places = (real.cumsum(1) + self._spec.position_offset - 1) * real + self._pad * (1 - real)
+        else:
+            places = torch.arange(ids.shape[1]) + self._spec.position_offset
+        return self._sum(ids, places)
+
+    def step(self, ids: Tensor, positions: Tensor) -> Tensor:
+        """[R] token ids at [R] positions -> [R, width]."""
+        places = positions + self._spec.position_offset
+        if self._spec.positions == "sinusoidal":
+            places = torch.where(ids == self._pad, self._pad, places)
+        return self._sum(ids, places)
+
+    def _sum(self, ids: Tensor, places: Tensor) -> Tensor:
+        embedded = functional.embedding(ids, self._table).float()
+        if self._spec.embed_scale != 1.0:
+            embedded = embedded * self._spec.embed_scale
+        embedded = embedded + functional.embedding(places, self._positions)
+        return embedded if self._norm is None else self._norm(embedded)
+
+
+class _EncoderLayer:
+    def __init__(self, spec: ModelSpec, weights: Weights, at: str) -> None:
+        self._pre_norm = spec.pre_norm
+        self._heads = spec.encoder_heads
+        self._act = layers.activation(spec.activation)
+        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"))
+        self._out = weights.linear(f"{at}.self_attn.out_proj")
+        self._up, self._down = weights.linear(f"{at}.fc1"), weights.linear(f"{at}.fc2")
+        self._norms = [
+            weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in ("self_attn_layer_norm", "final_layer_norm")
+        ]
+
+    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        first, second = self._norms
+        if self._pre_norm:
+            x = x + self._attend(first(x), mask)
+            return x + self._down(self._act(self._up(second(x))))
+        x = first(x + self._attend(x, mask))
+        return second(x + self._down(self._act(self._up(x))))
+
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        return self._out(layers.self_attention(self._qkv(x), self._heads, mask, None))
+
+
+class _DecoderLayer:
+    def __init__(self, spec: ModelSpec, weights: Weights, index: int) -> None:
+        at = f"decoder.layers.{index}"
+        self._index = index
+        self._pre_norm = spec.pre_norm
+        self._act = layers.activation(spec.activation)
+        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"))
+        self._out = weights.linear(f"{at}.self_attn.out_proj")
+        self._query = weights.linear(f"{at}.encoder_attn.q_proj")
+        self._cross_out = weights.linear(f"{at}.encoder_attn.out_proj")
+        self._up, self._down = weights.linear(f"{at}.fc1"), weights.linear(f"{at}.fc2")
+        names = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
+        self._norms = [weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in names]
+
+    def __call__(self, x: Tensor, step: Step) -> Tensor:
+        own, cross, last = self._norms
+        index = self._index
+        if self._pre_norm:
+            x = x + self._out(step.attend_self(index, self._qkv(own(x))))
+            x = x + self._cross_out(step.attend_cross(index, self._query(cross(x))))
+            return x + self._down(self._act(self._up(last(x))))
+        x = own(x + self._out(step.attend_self(index, self._qkv(x))))
+        x = cross(x + self._cross_out(step.attend_cross(index, self._query(x))))
+        return last(x + self._down(self._act(self._up(x))))
+
+
+class BartModel:
+    """A model of the BART family.
+
+    Args:
+        spec: of the checkpoint.
+        weights: its tensors; emptied.
+    """
+
+    def __init__(self, spec: ModelSpec, weights: Weights) -> None:
+        self.spec = spec
+        self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads)
+        source, target = (weights.stored(f"{side}.embed_tokens.weight") for side in ("encoder", "decoder"))
+        self._source = _Embedding(spec, weights, "encoder", source)
+        self._target = _Embedding(spec, weights, "decoder", target)
+        self._encoder = Encoder(
+            [_EncoderLayer(spec, weights, f"encoder.layers.{index}") for index in range(spec.encoder_layers)],
+            weights.norm("encoder.layer_norm", spec.norm_epsilon) if spec.final_norm else None,
+        )
+        self._cross = weights.linear(
+            *(
+                f"decoder.layers.{index}.encoder_attn.{part}_proj"
+                for index in range(spec.decoder_layers)
+                for part in "kv"
+            )
+        )
+        self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
+        self._final = weights.norm("decoder.layer_norm", spec.norm_epsilon) if spec.final_norm else None
+        bias = weights.take("final_logits_bias").flatten() if weights.has("final_logits_bias") else None
+        self._head = weights.head(weights.stored("lm_head.weight"), bias)
+
+    def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
+        """Embed a batch of sources, each at least one token, and return it before its first layer."""
+        ids = layers.pad_batch(sources, self.spec.generation.pad)
+        lengths = tuple(map(len, sources))
+        return EncoderRun(self._source.sequence(ids), lengths, layers.padding_mask(lengths, ids.shape[1]))
+
+    def advance(self, run: EncoderRun, count: int) -> bool:
+        """Take a batch through at most `count` more layers. Returns whether it is through."""
+        return self._encoder.advance(run, count)
+
+    def cross(self, run: EncoderRun) -> Tensor:
+        """Return keys and values of a batch that is through, [B, layers, 2, heads, L, head_width]."""
+        return layers.split_cross(self._cross(run.hidden), self.cache_shape)
+
+    def step(self, ids: Tensor, step: Step) -> Tensor:
+        """Take every live row one token further: [R] token ids -> [R, vocab] logits."""
+        x = self._target.step(ids, step.positions)
+        for layer in self._decoder:
+            x = layer(x, step)
+        return self._head(x if self._final is None else self._final(x))

@@ -1,0 +1,44 @@
+"""How a checkpoint wants its rows decoded, as parameters of a row."""
+
+from __future__ import annotations
+
+from service.engines.seq2seq.configuration import GenerationDefaults
+from service.engines.seq2seq.params import DecodeParams
+
+
+def params_for(
+    defaults: GenerationDefaults,
+    *,
+    max_new_tokens: int | None = None,
+    beams: int | None = None,
+    forced_bos: int | None = None,
+) -> DecodeParams:
+    """Return the checkpoint's own way of decoding with a few things chosen.
+
+    Args:
+        defaults: of the checkpoint.
+        max_new_tokens: at least 1; the checkpoint's bound unless given.
+        beams: at least 1; the checkpoint's number unless given.
+        forced_bos: first token, such as the target language; the checkpoint's unless given.
+    """
+    bound = defaults.max_new_tokens or defaults.max_length - 1
+    bound = max_new_tokens or max(1, bound)
+    return DecodeParams(
+        beams=beams or defaults.beams,
+        # A bound shorter than the wanted minimum wins: the row has to end.
+        min_new_tokens=min(bound - 1, defaults.min_new_tokens or max(0, defaults.min_length - 1)),
+        max_new_tokens=bound,
+        length_penalty=defaults.length_penalty,
+        early_stopping=defaults.early_stopping,
+        no_repeat_ngram_size=defaults.no_repeat_ngram_size,
+        repetition_penalty=defaults.repetition_penalty,
+        bad_words=defaults.bad_words,
+        suppress=defaults.suppress,
+        begin_suppress=defaults.begin_suppress,
+        forced_bos=defaults.forced_bos if forced_bos is None else forced_bos,
+        forced_eos=defaults.forced_eos,
+        renormalize_logits=defaults.renormalize_logits,
+        eos=defaults.eos,
+        pad=defaults.pad,
+        start=defaults.start,
+    )

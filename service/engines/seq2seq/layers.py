@@ -1,0 +1,204 @@
+"""What both skeletons are made of: norms, activations, positions, attention, and weights taken from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.linear import Linear, fuse, make_linear
+from service.engines.seq2seq.slots import CacheShape
+
+Precision = Literal["fp32", "bf16", "int8"]
+Function = Callable[[Tensor], Tensor]
+
+_ACTIVATIONS: dict[str, Function] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
+    "silu": functional.silu,
+    "swish": functional.silu,
+    "tanh": torch.tanh,
+}
+
+
+def activation(name: str) -> Function:
+    """Return the activation a configuration names.
+
+    Raises:
+        LoadError: an activation this engine does not know.
+    """
+    if name not in _ACTIVATIONS:
+        raise LoadError(f"config.json: the activation {name!r} is not known")
+    return _ACTIVATIONS[name]
+
+
+class Weights:
+    """The tensors of a checkpoint, handed out once each so that memory is not held twice.
+
+    Args:
+        tensors: by name; emptied as parts are made.
+        precision: of the linear layers.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], precision: Precision) -> None:
+        self._tensors = tensors
+        self._precision = precision
+
+    def has(self, name: str) -> bool:
+        """Whether a tensor of this name is left."""
+        return name in self._tensors
+
+    def take(self, name: str) -> Tensor:
+        """Return a tensor as float32 and forget it."""
+        return self._tensors.pop(name).float()
+
+    def stored(self, name: str) -> Tensor:
+        """Return a tensor in the type it was saved in, and forget it."""
+        return self._tensors.pop(name)
+
+    def norm(self, name: str, epsilon: float) -> Function:
+        """Return a layer norm, or a root mean square norm where there is no bias."""
+        weight = self.take(f"{name}.weight")
+        shape = tuple(weight.shape)
+        if not self.has(f"{name}.bias"):
+            return partial(functional.rms_norm, normalized_shape=shape, weight=weight, eps=epsilon)
+        bias = self.take(f"{name}.bias")
+        return partial(functional.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=epsilon)
+
+    def linear(self, *names: str) -> Linear:
+        """Return one layer that computes all named layers at once, their outputs side by side."""
+        weights = [self.take(f"{name}.weight") for name in names]
+        biases = [self.take(f"{name}.bias") if self.has(f"{name}.bias") else None for name in names]
+        weight, bias = fuse(weights, biases) if len(names) > 1 else (weights[0], biases[0])
+        return make_linear(weight, bias, precision=self._precision)
+
+    def head(self, weight: Tensor, bias: Tensor | None) -> Linear:
+        """Return the layer that gives the logits; its weight may be the embedding's."""
+        return make_linear(weight.float(), bias, precision=self._precision)
+
+
+def sinusoids_m2m(rows: int, width: int, padding: int) -> Tensor:
+    """Return M2M100's position table, [rows, width]; the row of the padding token is zero.
+
+    Source: fairseq's sinusoidal embedding as transformers 5.23 computes it, sines before cosines.
+    """
+    half = width // 2
+    step = torch.exp(torch.arange(half, dtype=torch.int64).float() * -(math.log(10000) / (half - 1)))
+    angles = torch.arange(rows, dtype=torch.int64).float().unsqueeze(1) * step.unsqueeze(0)
+    table = torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
+    table = functional.pad(table, (0, width % 2))
+    table[padding] = 0
+    return table
+
+
+def sinusoids_marian(rows: int, width: int) -> Tensor:
+    """Return Marian's and Pegasus's position table, [rows, width], computed in double precision as there."""
+    columns = np.arange(width)
+    angles = np.arange(rows)[:, None] / np.power(10000, 2 * (columns // 2) / width)[None, :]
+    table = np.concatenate([np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])], axis=1)
+    return torch.from_numpy(table.astype(np.float32))
+
+
+def relative_bucket(distance: Tensor, *, bidirectional: bool, buckets: int, max_distance: int) -> Tensor:
+    """Return the bucket of each distance (position of the key minus position of the query), int64 of the same shape.
+
+    Source: T5 (Raffel et al. 2020), in the order of operations of transformers 5.23.
+    """
+    found = torch.zeros_like(distance)
+    if bidirectional:
+        buckets //= 2
+        found = (distance > 0).to(torch.long) * buckets
+        distance = distance.abs()
+    else:
+        distance = -torch.clamp(distance, max=0)
+    exact = buckets // 2
+    ratio = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (buckets - exact)
+    large = (exact + ratio.to(torch.long)).clamp(max=buckets - 1)
+    return found + torch.where(distance < exact, distance, large)
+
+
+def padding_mask(lengths: Sequence[int], width: int) -> Tensor | None:
+    """Return what is added to attention scores so that padding is not seen, [B, 1, 1, width]; None without padding."""
+    if min(lengths) == width:
+        return None
+    seen = torch.arange(width) < torch.tensor(lengths).unsqueeze(1)
+    return torch.zeros(seen.shape).masked_fill_(~seen, -math.inf)[:, None, None, :]
+
+
+def pad_batch(rows: Sequence[Sequence[int]], pad: int) -> Tensor:
+    """Return token ids as one matrix, [B, L] int64, short rows filled up on the right."""
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+
+
+def self_attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | None) -> Tensor:
+    """Return what a whole sequence reads of itself.
+
+    Args:
+        qkv: [B, L, 3 * inner].
+        heads: attention heads.
+        mask: added to the scores, broadcast over [B, heads, L, L], or None.
+        scale: of the scores; None is one over the root of a head's width.
+    Returns:
+        [B, L, inner].
+    """
+    batch, length, width = qkv.shape
+    query, key, value = qkv.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    return out.transpose(1, 2).reshape(batch, length, width // 3)
+
+
+@dataclass(slots=True)
+class EncoderRun:
+    """A padded batch on its way through the encoder.
+
+    `mask` is what attention adds in every layer, or None; `layer` counts the layers done.
+    """
+
+    hidden: Tensor
+    lengths: tuple[int, ...]
+    mask: Tensor | None
+    layer: int = 0
+    done: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Padded tokens of the batch."""
+        return self.hidden.shape[0] * self.hidden.shape[1]
+
+
+class Encoder:
+    """What both encoders share: a batch goes through layer by layer, so that a long one can be taken in slices."""
+
+    def __init__(self, layers: Sequence[Callable[[Tensor, Tensor | None], Tensor]], final: Function | None) -> None:
+        self._layers = layers
+        self._final = final
+
+    def advance(self, run: EncoderRun, layers: int) -> bool:
+        """Take a batch through at most so many more layers. Returns whether it is through."""
+        until = min(len(self._layers), run.layer + layers)
+        for layer in self._layers[run.layer : until]:
+            run.hidden = layer(run.hidden, run.mask)
+        run.layer = until
+        if until < len(self._layers):
+            return False
+        if self._final is not None and not run.done:
+            run.hidden = self._final(run.hidden)
+        run.done = True
+        return True
+
+
+def split_cross(fused: Tensor, shape: CacheShape) -> Tensor:
+    """Return the keys and values of all layers apart: [B, L, layers * 2 * inner] -> [B, layers, 2, heads, L, width]."""
+    batch, length, _ = fused.shape
+    return fused.view(batch, length, shape.layers, 2, shape.heads, shape.head_width).permute(0, 2, 3, 4, 1, 5)
