@@ -85,8 +85,9 @@ class Client:
         if self._catalogue is not None:
             if time.monotonic() - self._catalogue_s < CATALOGUE_TTL_S or not self._refreshing.acquire(blocking=False):
                 return self._catalogue
-        else:
-            self._refreshing.acquire()
+        elif not self._refreshing.acquire(timeout=DESCRIBE_TIMEOUT_S):
+            # Somebody else is asking and has no answer yet: waiting in line behind them would add up.
+            raise errors.Unavailable("the model process does not answer", retry_after_s=1)
         try:
             if self._catalogue is not None and time.monotonic() - self._catalogue_s < CATALOGUE_TTL_S:
                 return self._catalogue
