@@ -105,6 +105,7 @@ class Runner:
         self._waiting.append(request)
         self._held[key] = request.width
 
+    @torch.inference_mode()
     def drop(self, key: int) -> None:
         """Forget a request, wherever it is; unknown keys are ignored."""
         if self._held.pop(key, None) is None:
