@@ -73,7 +73,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     failed = 0
     for model in options.model or [row.id for row in rows.all_rows() if _state(row, settings)[0] in (READY, DAMAGED)]:
         try:
-            stored = store.verify(settings.models_dir, model)
+            stored = store.verify(settings.models_dir, _known(model, settings))
             print(f"{model} ok: {len(stored.manifest.files)} files, digest {stored.manifest.digest}")
         except ModelError as error:
             failed = 1
@@ -83,8 +83,14 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 
 def _remove(options: argparse.Namespace, settings: Settings) -> int:
     for model in options.model:
-        print(f"{model} removed: {human(store.remove(settings.models_dir, model))}")
+        print(f"{model} removed: {human(store.remove(settings.models_dir, _known(model, settings)))}")
     return 0
+
+
+def _known(model: str, settings: Settings) -> str:
+    """The id itself, when it is of the list or of an older list and still on disk; a typing error raises here."""
+    folders = (store.ready_path(settings.models_dir, model), store.partial_path(settings.models_dir, model))
+    return model if any(folder.exists() for folder in folders) else rows.get(model).id
 
 
 def _list(options: argparse.Namespace, settings: Settings) -> int:

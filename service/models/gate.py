@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from service.config import Settings
+from service.models import store
 from service.models.failures import LicenceRefused
 from service.models.rows import NeuralRow
+from service.models.store import Stored
 
 _NON_COMMERCIAL = re.compile(r"(?:^|[-_ ])(?:nc|non-?commercial)(?:$|[-_ ])", re.I)
 
@@ -44,3 +47,19 @@ def check(row: NeuralRow, accepted: Iterable[str], reported: str = "") -> str:
                 f"set PRECIS_ACCEPT_LICENCES={licence} or pull with --accept-licence {licence}"
             )
     return " ".join(needed)
+
+
+def usable(row: NeuralRow, settings: Settings) -> Stored:
+    """Return a model that is ready and may be loaded; what engines call.
+
+    A name that was accepted when the model was pulled still counts, for it is in the model's own manifest.
+
+    Raises:
+        NotPulled: it is not there, or only in part.
+        Damaged: its files are not those of its manifest, by name and size.
+        LicenceRefused: non-commercial, and accepted neither by the settings nor at the pull.
+    """
+    stored = store.find(settings.models_dir, row.id)
+    names = {*accepted_names(settings.accept_licences), *stored.manifest.accepted.split()}
+    check(row, names, stored.manifest.licence_reported)
+    return stored

@@ -51,6 +51,7 @@ def pull(
     Args:
         row: what to fetch.
         revision: branch, tag or commit; empty: the row's, else the one pinned by an earlier pull, else the newest.
+            A ready model at another commit is replaced once the new one is whole.
         force: fetch again even when it is ready.
         accept: licence names accepted for this pull, besides those of the settings; recorded in the manifest.
         say: takes lines for a person.
@@ -64,13 +65,13 @@ def pull(
     gate.check(row, names)
     with store.locked(settings.models_dir, row.id):
         earlier = _earlier(settings.models_dir, row.id, strict=not force)
-        if earlier is not None and not force and revision in ("", earlier.manifest.commit):
+        asked = revision or row.revision
+        if earlier is not None and not force and asked in ("", earlier.manifest.commit):
             say(f"{row.id}: checking what is there")
             return store.verify(settings.models_dir, row.id)
         hub = Hub(settings)
         pinned = earlier.manifest.commit if earlier is not None else ""
-        asked = revision or row.revision or pinned or DEFAULT_REVISION
-        listing = hub.listing(row.repository, asked)
+        listing = hub.listing(row.repository, asked or pinned or DEFAULT_REVISION)
         if earlier is not None and not force and listing.commit == pinned:
             return store.verify(settings.models_dir, row.id)
         accepted = gate.check(row, names, listing.licence)

@@ -122,6 +122,15 @@ def test_the_first_pull_pins_the_commit(hub: FakeHub, settings: Settings) -> Non
     assert sorted(path.name for path in (settings.models_dir / ".partial").iterdir()) == ["tiny.lock"]
 
 
+def test_a_revision_of_the_list_wins_over_an_old_pin(hub: FakeHub, settings: Settings) -> None:
+    """When a release pins another commit, the next pull follows the release."""
+    _pull(settings)
+    hub.commit = "e" * 40
+    pinned = dataclasses.replace(ROW, revision="e" * 40)
+    assert _pull(settings, pinned).manifest.commit == "e" * 40
+    assert _pull(settings.model_copy(update={"offline": True}), pinned).manifest.commit == "e" * 40
+
+
 def test_a_mirror_that_lists_names_only_is_asked_for_each_file(hub: FakeHub, settings: Settings) -> None:
     """Sizes and digests that the listing lacks come from the headers of the files."""
     hub.tell_blobs = False
