@@ -286,3 +286,12 @@ def test_a_sentence_keeps_its_capital(real: ApertiumEngine) -> None:
     one = job("Red cars passed.", source="en", target="es")
     (text,) = texts(real, one, drive(real, [one])[0])
     assert text[0].isupper()
+
+
+@pytest.mark.apertium
+def test_opening_marks_stay_in_the_languages_that_have_them(real: ApertiumEngine) -> None:
+    """A Spanish question is an English one without the mark turned over."""
+    one = job("¿Dónde está la casa?", source="es", target="en")
+    (text,) = texts(real, one, drive(real, [one])[0])
+    assert text.endswith("?")
+    assert "¿" not in text

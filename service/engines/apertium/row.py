@@ -12,6 +12,10 @@ from service.engines.apertium.plan import outer
 from service.engines.apertium.routes import Route
 from service.engines.apertium.text import Guarded, guard, has_words, restore, stretches
 
+# Questions and exclamations are opened with a mark of their own in these languages only.
+_INVERTED = frozenset({"ast", "es", "gl"})
+_NO_INVERTED = {ord("¿"): None, ord("¡"): None}
+
 
 class RowState:
     """The state of a row. Each step of the route is one batch, or two where superblanks were lost in the first."""
@@ -96,6 +100,8 @@ class RowState:
         while not self._guarded:
             self._step += 1
             if self.ended:
+                if self._route.languages[0] in _INVERTED and self._route.languages[-1] not in _INVERTED:
+                    self.texts = [text.translate(_NO_INVERTED) for text in self.texts]
                 self.texts = [
                     _capitalized(text) if capital else text
                     for text, capital in zip(self.texts, self._capitals, strict=True)
