@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ ALLOWED = (
         reason="Apertium packages are not installed",
         because="they come from the distribution; without root or apt the tests cannot bring them",
         holds=_cannot_install_packages,
+    ),
+    AllowedSkip(
+        reason="transformers serve is not installed",
+        because="it and what it brings along are no part of what developers must install",
+        holds=lambda: any(
+            find_spec(name) is None for name in ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai")
+        ),
     ),
     AllowedSkip(
         reason="needs root",
