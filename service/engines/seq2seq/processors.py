@@ -74,9 +74,12 @@ def normalize(scores: Tensor, rows: Sequence[int]) -> Tensor:
         end = start + 1
         while end < len(rows) and rows[end] == rows[end - 1] + 1:
             end += 1
-        # In place: a new tensor of 128 rows and 128 000 tokens costs four times the computation in fresh pages.
         part = scores[rows[start] : rows[end - 1] + 1]
-        torch.log_softmax(part, dim=-1, out=part)
+        if part.device.type == "cpu":
+            # A new tensor of 128 rows and 128 000 tokens costs four times the computation in fresh pages.
+            torch.log_softmax(part, dim=-1, out=part)
+        else:
+            part.copy_(torch.log_softmax(part, dim=-1))
         start = end
     return scores
 

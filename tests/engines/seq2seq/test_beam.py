@@ -153,17 +153,18 @@ def ours(family: str, sources: list[tuple[Any, DecodeParams]], late: int = 0) ->
     while live or waiting:
         if waiting and (step >= late or not live):
             live.append(waiting.pop())
-        logits = torch.cat([decode(family, source, list(h.ids)) for source in live for h in source.row.histories])
+        logits = torch.cat([decode(family, source) for source in live])
         advance([source.row for source in live], logits)
         live = [source for source in live if not source.row.ended]
         step += 1
     return [source.row.best() for source in everyone]
 
 
-def decode(family: str, source: Source, ids: list[int]) -> Tensor:
-    """Logits after one hypothesis, computed alone."""
-    out = model(family)(encoder_outputs=source.state, decoder_input_ids=torch.tensor([ids]), use_cache=False)
-    return out.logits[:, -1].clone()
+def decode(family: str, source: Source) -> Tensor:
+    """Logits after the hypotheses of one source, computed apart from other sources."""
+    ids = torch.tensor([list(history.ids) for history in source.row.histories])
+    hidden = source.state.last_hidden_state.expand(len(ids), -1, -1)
+    return model(family)(encoder_outputs=(hidden,), decoder_input_ids=ids, use_cache=False).logits[:, -1].clone()
 
 
 @dataclass
@@ -226,7 +227,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 def test_every_setting_gives_what_generate_gives(family: str) -> None:
     """Tokens and sequence scores of n-best beam search and of greedy search, one request at a time."""
     tally = Tally()
-    for number, (setting, beams) in enumerate(itertools.product(SETTINGS, (1, 2, 3, 5))):
+    for number, (setting, beams) in enumerate(itertools.product(SETTINGS, (1, 2, 4))):
         ids, state = encode(family, number, 2 + number % 7)
         params = params_of(family, beams=beams, **setting)
         tally.add((family, beams, setting), ours(family, [(state, params)])[0], reference(family, ids, params))
@@ -238,7 +239,7 @@ def test_random_settings_give_what_generate_gives() -> None:
     chance = random.Random(7)
     tally = Tally()
     lengths = set()
-    for number in range(160):
+    for number in range(120):
         family = chance.choice(FAMILIES)
         beams = chance.randint(1, 5)
         chosen = {
@@ -267,7 +268,7 @@ def test_random_settings_give_what_generate_gives() -> None:
         if all(hypothesis.score is None or hypothesis.score > -1e6 for hypothesis in want):
             tally.add((family, chosen), got, want)
     tally.check()
-    assert tally.compared > 250
+    assert tally.compared > 150
     assert lengths == set(range(1, 13))
 
 
@@ -287,10 +288,12 @@ def test_rows_in_one_batch_do_not_disturb_each_other(family: str) -> None:
     tally.check()
 
 
-def test_a_row_is_bitwise_the_same_in_any_company() -> None:
-    """Scores of live hypotheses do not move by a bit when other rows share the step, at a vocabulary of real size."""
+@pytest.mark.parametrize("ties", [False, True])
+def test_a_row_is_bitwise_the_same_in_any_company(ties: bool) -> None:
+    """Nothing moves by a bit when other rows share the step, at a vocabulary of real size and where scores tie."""
     generator = torch.Generator().manual_seed(3)
     logits = torch.randn(9, 20_011, generator=generator) * 4
+    logits = logits.round() if ties else logits
     params = params_of("bart", beams=3, repetition_penalty=1.2, renormalize_logits=True)
     others = [params_of("bart", beams=1), params_of("bart", beams=5, no_repeat_ngram_size=2), params]
     for company in ([], others[:1], others):
@@ -302,6 +305,7 @@ def test_a_row_is_bitwise_the_same_in_any_company() -> None:
             own = torch.roll(logits, 77 * step, 1)[:live]
             running = [mate for mate in mates if not mate.ended]
             steps.append(advance([*running, row], torch.cat([*shared, own]))[-1])
+            steps.append([list(history.ids) for history in row.histories])
             steps.append([*row._running])
         if not company:
             alone = steps
