@@ -51,19 +51,26 @@ class SourceIndex:
                 self._where[gram].append(index)
         self._count = max(1, len(segments))
 
+    def supports(self, sentence: str) -> bool:
+        """Whether the text holds enough of a sentence for it to be about the text."""
+        return bool(self._known(sentence)[0])
+
     def sources(self, sentence: str) -> tuple[int, ...]:
         """Indices of the segments that support a sentence, in order; empty when the text does not support it."""
+        known, total = self._known(sentence)
+        # What every tenth segment of a long text holds tells segments apart no more, unless there is nothing else.
+        rare = {gram: weight for gram, weight in known.items() if len(self._where[gram]) <= max(20, self._count // 10)}
+        return self._greedy(rare or known, total)
+
+    def _known(self, sentence: str) -> tuple[dict[str, float], float]:
+        """Weights of a sentence's grams that the text holds, none when they are too few, and of all its grams."""
         weights = {
             gram: _telling(gram) * (math.log1p(self._count / (1 + len(self._where.get(gram, ())))) + 0.05)
             for gram in _grams(sentence)
         }
         total = sum(weights.values())
         known = {gram: weight for gram, weight in weights.items() if gram in self._where}
-        if not total or sum(known.values()) < _LEAST_SUPPORT * total:
-            return ()
-        # What every tenth segment of a long text holds tells segments apart no more, unless there is nothing else.
-        rare = {gram: weight for gram, weight in known.items() if len(self._where[gram]) <= max(20, self._count // 10)}
-        return self._greedy(rare or known, total)
+        return (known if sum(known.values()) >= _LEAST_SUPPORT * total else {}), total
 
     def _greedy(self, weights: dict[str, float], total: float) -> tuple[int, ...]:
         """The segments that cover the most weight, one after the other, while one adds enough."""

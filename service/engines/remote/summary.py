@@ -76,7 +76,7 @@ class _Row:
 
         def read(reply: Reply, asked: Prompt) -> list[str]:
             found = output.summary_sentences(reply, asked, self._tag, most, self._words)
-            supported = [sentence for sentence in found if self._index.sources(sentence)]
+            supported = [sentence for sentence in found if self._index.supports(sentence)]
             if 2 * len(supported) < len(found) or not supported:
                 raise output.Refused("it was not about the text")
             return supported
