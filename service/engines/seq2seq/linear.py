@@ -206,9 +206,9 @@ def capability() -> Capability:
 def auto_precision(shape: tuple[int, int], able: Capability) -> Precision:
     """Return the fastest precision for a layer [out, in] on a processor.
 
-    int8 is the fastest at every size and row count measured, from 1 to 1 024 rows, except for matrices too small to
-    pay for scaling the rows. Where products saturate, 7-bit weights cost a quarter of a digit and are still half the
-    traffic of bf16, which such processors do not have. Source: `python -m bench.linear`.
+    int8 was the fastest at every size and every row count measured, from 1 to 1 024 rows. Below 65 536 weights it gains
+    less than a fifth, so those stay exact. Where products saturate, 7-bit weights are still half the traffic of bf16,
+    which such processors lack. Source: `python -m bench.linear`.
     """
     out_features, in_features = shape
     if out_features * in_features < _SMALL:

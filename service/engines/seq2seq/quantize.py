@@ -81,6 +81,31 @@ def fuse_quantized(weights: Sequence[QuantizedWeight]) -> QuantizedWeight:
     )
 
 
+def balance(
+    gain: Tensor, shift: Tensor | None, weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    """Return a norm's gain and shift and the weights it feeds, with large channels shared out between the two sides.
+
+    A channel that the norm makes far larger than the others takes the steps of its whole row. Half of its excess, in
+    powers of two, moves into the weights, each with a scale for every output. In floating point no product changes.
+    Source: SmoothQuant (arXiv 2211.10438), with the norm itself as the estimate of its output.
+
+    Args:
+        gain: [in] of the layer norm or RMS norm.
+        shift: [in] of the layer norm, or None.
+        weights: each [out, in]; every layer that reads the norm's output must be among them.
+    """
+    size = gain.float().abs() if shift is None else torch.hypot(gain.float(), shift.float())
+    column = torch.stack([weight.float().abs().amax(0) for weight in weights]).amax(0)
+    usable = (size > 0) & (column > 0)
+    excess = torch.where(usable, torch.log2(size / column), torch.nan)
+    if not bool(usable.any()):
+        return gain, shift, list(weights)
+    power = torch.where(usable, torch.round((excess - excess.nanmedian()) / 2), torch.zeros_like(size))
+    factor = torch.exp2(power.clamp(-12, 12))
+    return gain / factor, None if shift is None else shift / factor, [weight * factor for weight in weights]
+
+
 def file_digest(paths: Sequence[Path]) -> str:
     """Return one SHA-256 (64 hexadecimal digits) over the contents of files, in the order given.
 
