@@ -9,6 +9,7 @@ library would read by its own chunk protocol is read over plain HTTP, because on
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import re
@@ -86,7 +87,7 @@ class Hub:
             PullFailed: no such repository or revision, no access, or no network.
         """
         with self._explained(f"{repository}@{revision}"):
-            info: Any = self._api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
+            info = self._info(repository, revision)
         commit = str(info.sha or "")
         if not _SHA1.fullmatch(commit):
             raise PullFailed(f"{repository}: {self.endpoint} names no commit; it is not a model hub")
@@ -100,6 +101,12 @@ class Hub:
             for entry in info.siblings or ()
         )
         return Listing(commit, licence if isinstance(licence, str) else "", files)
+
+    def _info(self, repository: str, revision: str) -> Any:
+        try:
+            return self._api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise PullFailed(f"{repository}: what answers at {self.endpoint} is not a model hub") from None
 
     def complete(self, repository: str, commit: str, file: RemoteFile) -> RemoteFile:
         """Return a file with its size and digest, asking the hub when the listing lacked them (some mirrors' do).
@@ -134,8 +141,8 @@ class Hub:
             headers["authorization"] = f"Bearer {self._token}"
         done = part.stat().st_size if part.exists() else 0
 
-        def bar(**_: object) -> Progress:
-            return Progress(file.path, file.size, done)
+        def bar(*, initial: int = 0, **_: object) -> Progress:
+            return Progress(file.path, file.size, initial)
 
         progress: Any = bar
         with self._explained(f"{repository}: {file.path}"), part.open("r+b" if done else "wb") as out:

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from service.models.failures import PullFailed
+
 _STEP = 0.1  # of a file, between two plain lines
 _REDRAW_S = 0.2
 
@@ -43,8 +45,14 @@ class Progress:
             self._stream.flush()
 
     def update(self, count: float | None = 1) -> bool | None:
-        """Count bytes; a negative number when the server made the download start again."""
+        """Count bytes that are about to be written; a negative number when the download starts again.
+
+        Raises:
+            PullFailed: more has come than the file holds, so that a server without end cannot fill the disk.
+        """
         self._done += int(count or 0)
+        if self._done > self._total:
+            raise PullFailed(f"{self._name}: more is sent than the {self._total} bytes that were announced")
         share = self._done / self._total if self._total else 1.0
         now = time.monotonic()
         text = f"{self._name}: {share:4.0%} of {human(self._total)}"

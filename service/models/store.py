@@ -179,9 +179,13 @@ def remove(models_dir: Path, model_id: str) -> int:
     return freed
 
 
+def _waste_path(models_dir: Path, model_id: str) -> Path:
+    return models_dir / PARTIAL / f".waste-{model_id}"
+
+
 def _set_aside(models_dir: Path, folder: Path) -> Path:
     """Take a ready folder away in one step; the new place is returned, to be deleted."""
-    waste = models_dir / PARTIAL / f".waste-{folder.name}-{os.getpid()}"
+    waste = _waste_path(models_dir, folder.name)
     shutil.rmtree(waste, ignore_errors=True)
     waste.parent.mkdir(parents=True, exist_ok=True)
     return folder.rename(waste)
@@ -227,6 +231,8 @@ def locked(models_dir: Path, model_id: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ModelError(f"another process is pulling or removing {model_id}") from None
+        # Left by a process that was killed while it deleted.
+        shutil.rmtree(_waste_path(models_dir, model_id), ignore_errors=True)
         yield
 
 

@@ -44,6 +44,7 @@ class FakeHub:
     # Called with the path and the number of bytes sent so far before each further write; False breaks the connection.
     go_on: Callable[[str, int], bool] = lambda path, sent: True
     obey_range: bool = True
+    pages: dict[str, bytes] = field(default_factory=dict)  # first folder of an address -> what is said instead
     cdn: str = ""
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
@@ -87,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.hub.seen.append(seen)
         parts = path.strip("/").split("/")
-        if parts[0] == "cdn":
+        if parts[0] in self.hub.pages:
+            self._page(self.hub.pages[parts[0]])
+        elif parts[0] == "cdn":
             self._file("/".join(parts[1:]), seen)
         elif parts[:2] == ["api", "models"] and parts[4:5] == ["revision"]:
             self._info("/".join(parts[2:4]), parts[5])
@@ -95,6 +98,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._resolve("/".join(parts[:2]), parts[3], "/".join(parts[4:]), seen)
         else:
             self._error(404, "EntryNotFound")
+
+    def _page(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _denied(self, repository: str, revision: str) -> bool:
         hub = self.hub

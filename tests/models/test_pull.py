@@ -257,6 +257,24 @@ def test_a_file_of_another_size_is_refused(hub: FakeHub, settings: Settings) -> 
         _pull(settings)
 
 
+def test_a_server_without_end_does_not_fill_the_disk(hub: FakeHub, settings: Settings) -> None:
+    """No more is written than was announced."""
+    hub.announced["model.safetensors"] = WEIGHTS[:5000]
+    with pytest.raises(PullFailed, match="more is sent than the 5000 bytes"):
+        _pull(settings)
+    (part,) = (store.partial_path(settings.models_dir, "tiny") / "parts").iterdir()
+    assert part.stat().st_size <= 5000
+
+
+@pytest.mark.parametrize("page", [b"<html>log in</html>", b"[]", b"{}", b'{"id": "org/tiny"}', b'{"sha": 1}'])
+def test_something_else_at_the_address_is_told(hub: FakeHub, settings: Settings, page: bytes) -> None:
+    """A login page or another service in the hub's place is named as what it is not."""
+    hub.pages["portal"] = page
+    portal = settings.model_copy(update={"hub_endpoint": f"{hub.endpoint}/portal"})
+    with pytest.raises(PullFailed, match="not a model hub"):
+        _pull(portal)
+
+
 def test_a_full_disk_is_one_line(hub: FakeHub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Space is looked at before the download, and running out in the middle is told too."""
     usage = shutil.disk_usage(settings.models_dir.parent)

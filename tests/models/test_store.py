@@ -80,6 +80,14 @@ def test_removal_takes_everything(tmp_path: Path) -> None:
         store.remove(tmp_path, "tiny")
 
 
+def test_what_a_killed_removal_left_goes_with_the_next_change(tmp_path: Path) -> None:
+    """A folder that was set aside and not yet deleted takes no space for ever."""
+    waste = tmp_path / ".partial" / ".waste-tiny"
+    waste.mkdir(parents=True)
+    with store.locked(tmp_path, "tiny"):
+        assert not waste.exists()
+
+
 @pytest.mark.parametrize("name", ["../x", "", ".", "a/b", ".partial", "A", "x" * 200])
 def test_an_id_names_one_folder_and_no_other(tmp_path: Path, name: str) -> None:
     """Nothing outside the folder of models can be reached by an id."""
