@@ -150,7 +150,7 @@ class StoredWeights:
     """Quantized and plain tensors by name, mapped from a file or held in memory.
 
     A tensor from a file is a view of the mapping: copy what is kept, let go of the rest, and leave the `with` block;
-    the pages go back when the last view does.
+    the pages go back when the last view does. See `alone` for what stays mapped.
     """
 
     def __init__(self, tensors: dict[str, Tensor], path: Path | None) -> None:
@@ -189,6 +189,18 @@ class StoredWeights:
         if name + _SCALES in self._keys:
             return QuantizedWeight(self._raw(name), self._raw(name + _SCALES))
         return self._raw(name)
+
+    def alone(self, name: str) -> QuantizedWeight | Tensor:
+        """Return one tensor to keep for long, such as a table of embeddings, in a mapping of its own.
+
+        Its pages are shared between processes and read from disk as they are used. A view of the common mapping would
+        hold every page of the file that was read while packing.
+
+        Raises:
+            KeyError: no such name.
+            OSError: the file has gone.
+        """
+        return self.get(name) if self.path is None else StoredWeights({}, self.path).get(name)
 
     def _raw(self, key: str) -> Tensor:
         tensor: Tensor = self._tensors[key] if self._file is None else self._file.get_tensor(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -198,6 +199,16 @@ def test_a_layer_owns_its_weights() -> None:
     weight.zero_()
     bias.zero_()
     assert torch.equal(layer(x), before)
+
+
+@needs_int8
+def test_layers_are_made_on_several_threads() -> None:
+    """Packing at once gives the layers that packing in turn gives."""
+    weights, x = [torch.randn(64, 128) for _ in range(12)], torch.randn(3, 128)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda weight: make_linear(weight, None, precision="int8"), weights))
+    for weight, layer in zip(weights, made, strict=True):
+        assert torch.equal(layer(x), make_linear(weight, None, precision="int8")(x))
 
 
 def test_fuse_stacks_along_the_outputs() -> None:

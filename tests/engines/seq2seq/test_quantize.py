@@ -135,6 +135,19 @@ def test_the_second_opening_builds_nothing(tmp_path: Path) -> None:
         assert weights.path == files[0]
 
 
+def test_a_kept_tensor_has_its_own_mapping(tmp_path: Path) -> None:
+    """What is kept alone stays readable after the common mapping has gone, from a file and from memory."""
+    expected = quantize_weight(dict(build())["head"])
+    for folders in ([tmp_path], []):
+        with opened(folders) as weights:
+            head = weights.alone("head")
+            with pytest.raises(KeyError):
+                weights.alone("other")
+        assert isinstance(head, QuantizedWeight)
+        assert torch.equal(head.rows(torch.tensor([3])), expected.rows(torch.tensor([3])))
+        assert weights.names() == []
+
+
 def test_another_key_is_another_file(tmp_path: Path) -> None:
     """Digest, layout and bits each make a file of their own."""
     keys = [KEY, CacheKey("cd" * 32, "plain-1"), CacheKey(KEY.digest, "fused-1"), CacheKey(KEY.digest, "plain-1", 7)]
