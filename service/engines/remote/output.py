@@ -30,7 +30,12 @@ _KANA_EXPECTED = 20
 _ENGLISH = frozenset(
     ("the", "and", "of", "with", "that", "from", "has", "are", "by", "this", "which", "have", "been", "were")
 )
-_ENGLISH_SHARE = 0.2
+# Words that other languages have too; three of them make a sentence English enough where English is asked for.
+_OFTEN_ENGLISH = frozenset(
+    ("a", "to", "in", "is", "it", "for", "on", "was", "be", "at", "as", "he", "she", "we", "not")
+)
+_OFTEN = 3
+_ENGLISH_SHARE = 0.1
 _ENGLISH_EXPECTED = 15
 
 _WORD = re.compile(r"\w+")
@@ -157,13 +162,14 @@ def check_language(text: str, tag: str, source_words: frozenset[str]) -> None:
     scripts = Counter(_script(character) for word in found for character in word)
     del scripts[""]
     own = sum(scripts[name] for name in _SCRIPTS.get(language.script, ()))
-    if scripts.total() >= _LEAST_LETTERS and 2 * own < scripts.total():
+    if scripts.total() >= _LEAST_LETTERS and density(tag) * own < scripts.total() - own:
         raise Refused("it was in another script")
     if language.code == "ja" and own >= _KANA_EXPECTED and not scripts["HIRAGANA"] + scripts["KATAKANA"]:
         raise Refused("it was in another language")
     every = _WORD.findall(text.casefold())
     english = sum(word in _ENGLISH for word in every)
-    if language.code == "en" and len(every) >= _ENGLISH_EXPECTED and not english:
+    often = len(_OFTEN_ENGLISH.intersection(every))
+    if language.code == "en" and len(every) >= _ENGLISH_EXPECTED and not english and often < _OFTEN:
         raise Refused("it was in another language")
     if (
         language.script == "Latn"
@@ -204,7 +210,8 @@ def check_translation(text: str, source: str, source_tag: str, target_tag: str, 
     letters = sum(character.isalpha() for character in source)
     if not near and _WORD.findall(text.casefold()) == words and letters >= 12 and _is_prose(source, same_script):
         raise Refused("it repeated the text instead of translating it")
-    check_language(text, target_tag, frozenset(words) if same_script or not _is_prose(source, True) else frozenset())
+    names = _WORD.findall(source) if same_script else (word for word in _WORD.findall(source) if not word.islower())
+    check_language(text, target_tag, frozenset(word.casefold() for word in names))
     for pattern in (_ADDRESS, _PLACEHOLDER):
         if Counter(pattern.findall(source)) - Counter(pattern.findall(text)):
             raise Refused("it changed a web address, an e-mail address, a tag or a placeholder")
