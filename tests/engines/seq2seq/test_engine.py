@@ -1,0 +1,219 @@
+"""The engine end to end: a small translator trained here, driven as the service drives it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as hf
+
+from service.engines.catalogue import ModelRow
+from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
+from service.engines.seq2seq.linear import capability
+from service.engines.seq2seq.opening import open_engine
+from service.engines.seq2seq.packing import cut_text, pack
+from service.engines.seq2seq.runner import Budget
+from service.errors import BadRequest, NoText, UnsupportedLanguage
+from service.records import Job, Outcome, Segment, SummaryParams, SummaryResult, Task, TranslateResult
+from service.serving.dispatcher import Dispatcher
+from tests.engines.seq2seq import toy
+
+TRANSLATE = ModelRow("toy", "seq2seq", Task.TRANSLATE, 1, "standard", "CC0-1.0")
+SUMMARIZE = ModelRow("toy", "seq2seq", Task.SUMMARIZE, 1, "standard", "CC0-1.0")
+LANGUAGES = Languages({"en": "en", "fr": "__fr__", "de": "de"})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A trained translator, as a checkpoint folder."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    made = tmp_path_factory.mktemp("toy")
+    assert toy.train_translator(made) < 0.5
+    yield made
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Seq2SeqEngine:
+    """The engine over it."""
+    return open_engine(folder, TRANSLATE, LANGUAGES, identity=("r1", "d1"), budget=Budget(rows=12))
+
+
+def job(*texts: str, source: str = "en", target: str = "fr", task: Task = Task.TRANSLATE, most: int = 8) -> Job:
+    """A job of the toy model."""
+    return Job(task, "toy", source, target, tuple(Segment(text) for text in texts), SummaryParams("", most))
+
+
+def run(engine: Seq2SeqEngine, *jobs: Job) -> list[Outcome]:
+    """Put jobs through a dispatcher, all at once."""
+
+    async def main() -> list[Outcome]:
+        options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9, "orphan_grace_s": 0.0, "coalesce": False}
+        dispatcher = Dispatcher({"toy": engine}, **options)
+        dispatcher.start()
+        try:
+            return await dispatcher.run(jobs, caller="", remaining_s=60)
+        finally:
+            dispatcher.close()
+
+    return asyncio.run(main())
+
+
+def texts(outcome: Outcome) -> tuple[str, ...]:
+    """The segments of a translation."""
+    assert isinstance(outcome.result, TranslateResult), outcome.error
+    return outcome.result.segments
+
+
+def test_translations_mean_what_they_should(engine: Seq2SeqEngine, folder: Path) -> None:
+    """Sixty sentences of three directions at once: each is what `generate` writes alone, nearly all are right."""
+    chooser = random.Random(5)
+    asked = [
+        (
+            *chooser.sample(sorted(toy.LANGUAGES), 2),
+            [chooser.randrange(toy.WORDS) for _ in range(chooser.randint(1, 4))],
+        )
+        for _ in range(60)
+    ]
+    outcomes = run(engine, *(job(toy.say(one, words), source=one, target=other) for one, other, words in asked))
+    model = hf.M2M100ForConditionalGeneration.from_pretrained(folder).eval()
+    right = 0
+    for (one, other, words), outcome in zip(asked, outcomes, strict=True):
+        ids = [toy.IDS[word] for word in [toy.LANGUAGES[one], *toy.say(one, words).split(), "</s>"]]
+        wanted = model.generate(
+            torch.tensor([ids]), forced_bos_token_id=toy.IDS[toy.LANGUAGES[other]], max_new_tokens=30, num_beams=1
+        )
+        plain = [toy.VOCABULARY[token] for token in wanted[0].tolist() if token >= len(toy._SPECIAL)]
+        assert texts(outcome) == (" ".join(plain),)
+        right += texts(outcome) == (toy.say(other, words),)
+    assert right >= 54
+
+
+@pytest.mark.skipif(not capability().int8_bits, reason="no exact int8 products on this processor")
+def test_int8_writes_the_same_text_in_any_company(engine: Seq2SeqEngine, folder: Path) -> None:
+    """With int8 layers the translations are those of float32, and the same for a row alone and among others."""
+    small = open_engine(folder, TRANSLATE, LANGUAGES, precision="int8", budget=Budget(rows=12))
+    chooser = random.Random(6)
+    jobs = [job(toy.say("en", [chooser.randrange(toy.WORDS) for _ in range(length)])) for length in (1, 2, 3, 4) * 5]
+    together = [texts(outcome) for outcome in run(small, *jobs)]
+    assert together == [texts(run(small, one)[0]) for one in jobs]
+    same = sum(one == texts(other) for one, other in zip(together, run(engine, *jobs), strict=True))
+    assert same >= 19
+
+
+def test_segments_come_back_in_order(engine: Seq2SeqEngine) -> None:
+    """One output per segment, blank ones kept, and the tokens are counted."""
+    (outcome,) = run(engine, job("word1 zebra", " ", "word3"))
+    one, blank, other = texts(outcome)
+    assert (blank, bool(one), bool(other)) == (" ", True, True)
+    assert isinstance(outcome.result, TranslateResult)
+    assert outcome.result.route == ("en", "fr")
+    assert outcome.result.unknown_words == 1
+    assert outcome.usage.input_tokens == 2 * 2 + 3
+    assert outcome.usage.output_tokens > 4
+
+
+def test_a_segment_over_the_limit_is_split_and_rejoined(engine: Seq2SeqEngine) -> None:
+    """A segment longer than the model takes becomes several rows of it, and no word is left out."""
+    words = [number % toy.WORDS for number in range(100)]
+    rows = engine.prepare(job(toy.say("en", words)))
+    assert len(rows) > 3
+    read = [token for row in rows for token in row.payload.ids if token >= len(toy._SPECIAL)]  # type: ignore[attr-defined]
+    assert read == [toy.IDS[word] for word in toy.say("en", words).split()]
+    assert all(len(row.payload.ids) <= 32 for row in rows)  # type: ignore[attr-defined]
+    assert all(row.cost >= len(row.payload.ids) for row in rows)  # type: ignore[attr-defined]
+    (outcome,) = run(engine, job(toy.say("en", words)))
+    (text,) = texts(outcome)
+    assert len(text.split()) > len(rows)
+
+
+def test_what_is_refused(engine: Seq2SeqEngine) -> None:
+    """Another task, an unknown direction and nothing but blanks are errors of the job."""
+    for wrong, error in (
+        (job("wword", task=Task.SUMMARIZE), BadRequest),
+        (job("wword", target="it"), UnsupportedLanguage),
+        (job("wword", target="en"), UnsupportedLanguage),
+        (job(" ", "\n"), NoText),
+    ):
+        with pytest.raises(error):
+            engine.prepare(wrong)
+
+
+def test_catalogue_entry_names_every_direction(engine: Seq2SeqEngine) -> None:
+    """Three languages make six directions; revision and digest are those given."""
+    (info,) = engine.models()
+    assert len(info.directions) == 6
+    assert (info.revision, info.digest, info.languages) == ("r1", "d1", ("en", "fr", "de"))
+
+
+def test_evicted_rows_are_forgotten(engine: Seq2SeqEngine) -> None:
+    """A row that leaves is not returned, and its place is free again."""
+    (first,) = engine.prepare(job(toy.say("en", [1])))
+    free = engine.free_rows()
+    engine.admit([(101, first), (102, first)])
+    engine.step()
+    engine.evict([101, 999])
+    done = []
+    while not done:
+        done = engine.step()
+    assert [row.row_id for row in done] == [102]
+    assert engine.free_rows() == free
+
+
+def test_special_tokens_in_a_text_are_text(engine: Seq2SeqEngine) -> None:
+    """An article that writes `</s>` or a language token neither ends its source nor changes its language."""
+    (row,) = engine.prepare(job("word1 </s> __de__ word2"))
+    ids = row.payload.ids  # type: ignore[attr-defined]
+    assert ids[0] == toy.IDS["__en__"] and ids[-1] == 2
+    assert not {0, 1, 2, toy.IDS["__de__"]} & set(ids[1:-1])
+
+
+def test_a_lost_language_is_refused_at_load(folder: Path) -> None:
+    """A code that the vocabulary has not is an error that names it, not a translation into something else."""
+    with pytest.raises(LoadError, match=r"language it \(written __it__"):
+        open_engine(folder, TRANSLATE, Languages({"en": "en", "it": "__it__"}))
+
+
+def test_a_summary_names_the_segments_of_its_chunk(folder: Path) -> None:
+    """Segments are packed into chunks, and each sentence points at those of its chunk."""
+    engine = open_engine(folder, SUMMARIZE, Languages({"en": "en"}))
+    segments = [toy.say("en", [number % toy.WORDS] * 9) for number in range(6)]
+    rows = engine.prepare(job(*segments, target="", task=Task.SUMMARIZE))
+    assert [row.payload.segments for row in rows] == [(0, 1, 2), (3, 4, 5)]  # type: ignore[attr-defined]
+    (outcome,) = run(engine, job(*segments, target="", task=Task.SUMMARIZE, most=2))
+    assert isinstance(outcome.result, SummaryResult), outcome.error
+    assert [sentence.sources for sentence in outcome.result.sentences] == [(0, 1, 2), (3, 4, 5)]
+    assert all(sentence.text for sentence in outcome.result.sentences)
+
+
+def test_cuts_lose_nothing() -> None:
+    """Parts join up to the text, keep to the limit and end with sentences where they can."""
+    text = "One two three four. Five six seven eight nine, ten eleven twelve. Thirteen fourteen. " * 40
+
+    def words(parts: Any) -> list[int]:
+        return [len(part.split()) for part in parts]
+
+    parts = cut_text(text, 20, words)
+    assert "".join(parts) == text
+    assert max(words(parts)) <= 20
+    assert all(part.rstrip().endswith(".") for part in parts)
+    chinese = "今天天气很好。我们去公园散步，看到很多花。" * 30
+    cut = cut_text(chinese, 60, lambda parts: [len(part) for part in parts])
+    assert "".join(cut) == chinese
+    assert max(map(len, cut)) <= 60
+    assert all(part.endswith("。") for part in cut)
+    assert "".join(cut_text("x" * 1000, 30, lambda parts: [len(part) for part in parts])) == "x" * 1000
+
+
+def test_chunks_are_about_equally_full() -> None:
+    """Neighbours stay together, no chunk is over the limit and none is a leftover."""
+    assert pack([5, 5, 5, 5], 10) == [range(2), range(2, 4)]
+    assert pack([9, 9, 9], 10) == [range(1), range(1, 2), range(2, 3)]
+    assert pack([1] * 11, 10) == [range(6), range(6, 11)]
