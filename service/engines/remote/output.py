@@ -175,7 +175,7 @@ def check_language(text: str, tag: str, source_words: frozenset[str]) -> None:
         language.script == "Latn"
         and language.code != "en"
         and "the" in every
-        and english >= _ENGLISH_SHARE * len(every)
+        and english >= max(2, _ENGLISH_SHARE * len(every))
     ):
         raise Refused("it was in another language")
 

@@ -47,7 +47,7 @@ def test_a_row_that_is_evicted_closes_its_stream() -> None:
         made.close()
 
 
-def test_a_step_never_holds_the_loop_up() -> None:
+def test_a_step_never_holds_the_loop_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """With nothing to report a step ends within a second, and at once when it is interrupted."""
     with ScriptedServer(hangs) as server:
         made = engine(server.url)
@@ -56,10 +56,11 @@ def test_a_step_never_holds_the_loop_up() -> None:
         started_s = time.monotonic()
         assert made.step() == []
         assert time.monotonic() - started_s < 1
+        monkeypatch.setattr("service.engines.remote.engine._WAIT_S", 60)
         made.interrupt()
         started_s = time.monotonic()
         assert made.step() == []
-        assert time.monotonic() - started_s < 0.4
+        assert time.monotonic() - started_s < 10
         made.close()
         assert server.hung_up.wait(5), "closing the engine closes its streams"
 
@@ -157,7 +158,7 @@ def settings() -> Settings:
 
 
 def pipeline_over(settings: Settings) -> tuple[Pipeline, InprocBackend]:
-    engines = registry.create(settings)
+    engines = registry.create(settings).engines
     backend = InprocBackend(lambda: Dispatcher(engines, max_rows=100, max_cost=10**6, orphan_grace_s=0, coalesce=False))
     return Pipeline(backend, settings), backend
 
