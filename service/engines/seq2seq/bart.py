@@ -65,7 +65,8 @@ class _EncoderLayer:
         self._act = layers.activation(spec.activation)
         self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"))
         self._out = weights.linear(f"{at}.self_attn.out_proj")
-        self._up, self._down = weights.linear(f"{at}.fc1"), weights.linear(f"{at}.fc2")
+        self._up = weights.linear(f"{at}.fc1")
+        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         self._norms = [
             weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in ("self_attn_layer_norm", "final_layer_norm")
         ]
@@ -92,7 +93,8 @@ class _DecoderLayer:
         self._out = weights.linear(f"{at}.self_attn.out_proj")
         self._query = weights.linear(f"{at}.encoder_attn.q_proj")
         self._cross_out = weights.linear(f"{at}.encoder_attn.out_proj")
-        self._up, self._down = weights.linear(f"{at}.fc1"), weights.linear(f"{at}.fc2")
+        self._up = weights.linear(f"{at}.fc1")
+        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         names = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
         self._norms = [weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in names]
 

@@ -75,12 +75,17 @@ class Weights:
         bias = self.take(f"{name}.bias")
         return partial(functional.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=epsilon)
 
-    def linear(self, *names: str) -> Linear:
-        """Return one layer that computes all named layers at once, their outputs side by side."""
+    def linear(self, *names: str, nonnegative: bool = False) -> Linear:
+        """Return one layer that computes all named layers at once, their outputs side by side.
+
+        Args:
+            names: of the layers, without `.weight`.
+            nonnegative: its inputs are never below zero, which int8 makes use of.
+        """
         weights = [self.take(f"{name}.weight") for name in names]
         biases = [self.take(f"{name}.bias") if self.has(f"{name}.bias") else None for name in names]
         weight, bias = fuse(weights, biases) if len(names) > 1 else (weights[0], biases[0])
-        return make_linear(weight, bias, precision=self._precision)
+        return make_linear(weight, bias, precision=self._precision, nonnegative=nonnegative)
 
     def head(self, weight: Tensor, bias: Tensor | None) -> Linear:
         """Return the layer that gives the logits; its weight may be the embedding's."""

@@ -23,7 +23,8 @@ class _FeedForward:
         self._gated = spec.gated_ffn
         parts = ("wi_0", "wi_1") if spec.gated_ffn else ("wi",)
         self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts))
-        self._down = weights.linear(f"{at}.DenseReluDense.wo")
+        positive = spec.activation == "relu" and not spec.gated_ffn
+        self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive)
         self._norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
 
     def __call__(self, x: Tensor) -> Tensor:
