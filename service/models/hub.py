@@ -63,7 +63,8 @@ class Hub:
         if settings.offline:
             raise PullFailed("PRECIS_OFFLINE is set: nothing is fetched from the network")
         try:
-            import huggingface_hub
+            from huggingface_hub import HfApi, constants
+            from huggingface_hub.utils import logging as library_logging
         except ModuleNotFoundError as error:
             if error.name != "huggingface_hub":
                 raise
@@ -72,11 +73,11 @@ class Hub:
                 "or `pip install -r requirements.txt`"
             ) from None
         # Its warnings hold addresses that are signed for this user.
-        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+        library_logging.set_verbosity(logging.CRITICAL)
         # An implicit token, of another hub perhaps, is never sent: only the one of the settings.
         self._token: str | bool = _read_token(settings.hub_token_file) if settings.hub_token_file else False
-        self.endpoint: str = (settings.hub_endpoint or huggingface_hub.constants.ENDPOINT).rstrip("/")
-        self._api: Any = huggingface_hub.HfApi(
+        self.endpoint: str = (settings.hub_endpoint or constants.ENDPOINT).rstrip("/")
+        self._api: Any = HfApi(
             endpoint=self.endpoint, token=self._token, library_name=_LIBRARY, library_version=VERSION
         )
 
