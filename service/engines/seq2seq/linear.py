@@ -62,8 +62,9 @@ def scale_rows(x: Tensor) -> ScaledRows:
     A row of zeros becomes NaN here and zero again in the product, whose factor `peak` is zero.
     """
     # Two passes, because torch's own vector norm and aminmax along a dimension are ten times slower.
-    peak = x.abs().amax(-1, True)
-    return ScaledRows(x / peak, peak)
+    unit = x.abs()
+    peak = unit.amax(-1, True)
+    return ScaledRows(torch.div(x, peak, out=unit), peak)
 
 
 class Int8Linear:
@@ -95,8 +96,9 @@ class Int8Linear:
         if x.dim() == 1:
             return self(x.unsqueeze(0)).squeeze(0)
         # The same as `scaled(scale_rows(x))`; a decode step makes some seventy of these calls.
-        peak = x.abs().amax(-1, True)
-        out: Tensor = _int8_kernel(x / peak, self._step, self._zero, self._packed)
+        unit = x.abs()
+        peak = unit.amax(-1, True)
+        out: Tensor = _int8_kernel(torch.div(x, peak, out=unit), self._step, self._zero, self._packed)
         return out.mul_(peak) if self._bias is None else torch.addcmul(self._bias, out, peak)
 
     def scaled(self, rows: ScaledRows) -> Tensor:
