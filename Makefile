@@ -30,6 +30,7 @@ test: lint ## lint, type check and every test that is not heavy
 	$(PY) -m pytest -q -m "not heavy" --timeout 120
 
 test-full: setup-dev ## the heavy tests
+	@scripts/setup.sh heavy
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

@@ -44,7 +44,8 @@ files_of() {
     embedded) echo requirements-embedded.txt ;;
     dev) echo requirements-embedded.txt requirements-dev.txt ;;
     full) echo requirements-embedded.txt requirements.txt ;;
-    *) die "unknown set $1; known: embedded, dev, full" ;;
+    heavy) echo requirements-embedded.txt requirements.txt requirements-heavy.txt ;;
+    *) die "unknown set $1; known: embedded, dev, full, heavy" ;;
   esac
 }
 

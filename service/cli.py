@@ -165,13 +165,15 @@ def _pipeline(settings: Settings) -> Iterator[Pipeline]:
     from service.serving.inproc import InprocBackend
 
     def make_dispatcher() -> Dispatcher:
+        loaded = registry.create(settings)
         return Dispatcher(
-            registry.create(settings),
+            loaded.engines,
             max_rows=settings.max_queued_rows,
             max_cost=settings.max_queued_cost,
             orphan_grace_s=0,
             coalesce=False,
             version=VERSION,
+            missing=loaded.missing,
         )
 
     backend = InprocBackend(make_dispatcher)

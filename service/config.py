@@ -39,6 +39,15 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
 
 
+# Permissive licences only: whoever wants others names them.
+_PROFILE_ENGINES = {
+    "embedded": "extractive apertium",
+    "cpu": "seq2seq extractive apertium",
+    "gpu": "seq2seq extractive apertium",
+}
+_PROFILE_MODELS = {"embedded": "", "cpu": "m2m100-418m bart-large-cnn", "gpu": "m2m100-418m bart-large-cnn"}
+
+
 class SettingsError(Exception):
     """The environment holds a setting that cannot be used; the message names it."""
 
@@ -99,7 +108,12 @@ class Settings(BaseModel):
 
     # engines
     profile: Literal["embedded", "cpu", "gpu"] = Field("embedded", description="which set of engines is the default")
-    engines: str = Field("extractive apertium", description="engines to load, by name")
+    engines: str = Field("", description="engines to load, by name; empty: those of the profile")
+    models: str = Field("", description="neural models to load, by id; empty: those of the profile")
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        "auto", description="of neural models; auto: by processor"
+    )
+    engine_threads: int = Field(0, ge=0, le=256, description="threads of neural engines; 0: one a CPU granted")
     coalesce: bool = Field(True, description="identical requests in flight share one computation")
     apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
     apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
@@ -159,6 +173,16 @@ class Settings(BaseModel):
     def management_port_effective(self) -> int:
         """The management port, resolved."""
         return self.management_port or self.port + 1
+
+    @property
+    def engines_effective(self) -> tuple[str, ...]:
+        """The engines to load, resolved."""
+        return tuple((self.engines or _PROFILE_ENGINES[self.profile]).replace(",", " ").split())
+
+    @property
+    def models_effective(self) -> tuple[str, ...]:
+        """The neural models to load, resolved."""
+        return tuple((self.models or _PROFILE_MODELS[self.profile]).replace(",", " ").split())
 
     @property
     def run_folder(self) -> Path:

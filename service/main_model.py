@@ -49,20 +49,21 @@ class ModelProcess:
         pages = self._manage() if with_management else None
         server = ModelServer(settings.model_listen)
         await server.start()
-        engines = await asyncio.to_thread(registry.create, settings)
+        loaded = await asyncio.to_thread(registry.create, settings)
         dispatcher = Dispatcher(
-            engines,
+            loaded.engines,
             max_rows=settings.max_queued_rows,
             max_cost=settings.max_queued_cost,
             orphan_grace_s=settings.orphan_grace_s,
             coalesce=settings.coalesce,
             heartbeat_folder=self._heartbeats,
             version=VERSION,
+            missing=loaded.missing,
         )
         await asyncio.to_thread(dispatcher.start)
         await server.ready(dispatcher)
         self._ready = True
-        log.info("model process ready, engines: %s", " ".join(engines))
+        log.info("model process ready, engines: %s", " ".join(loaded.engines))
         status = await self._until_end(server, dispatcher)
         await asyncio.to_thread(dispatcher.close)
         if pages is not None:

@@ -223,10 +223,11 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything the model process has loaded, best rank first."""
+    """Everything the model process has loaded, best rank first; `missing` says for people what else was asked for."""
 
     models: tuple[ModelInfo, ...]
     server_version: str = ""
+    missing: tuple[str, ...] = ()
 
 
 # ---- one request on its way through ----------------------------------------------------------------------------------

@@ -134,6 +134,6 @@ class Pipeline:
 
 def _config_digest(settings: Settings) -> str:
     """Changes when a setting that can change output does."""
-    names = ("profile", "engines", "apertium_pairs")
+    names = ("engines_effective", "models_effective", "precision", "apertium_pairs")
     text = "\n".join(f"{name}={getattr(settings, name)}" for name in names)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

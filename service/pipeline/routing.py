@@ -72,7 +72,7 @@ class Router:
 
     def missing(self) -> tuple[str, ...]:
         """What would load more, for people."""
-        return tuple(line for model in self.catalogue.models for line in model.missing)
+        return (*self.catalogue.missing, *(line for model in self.catalogue.models for line in model.missing))
 
     def check_translation_engine(self, engine: str, field: str) -> None:
         """Raise BadRequest when no translation model has this id."""

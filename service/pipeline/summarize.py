@@ -215,8 +215,7 @@ def _translated(
         error.field = error.field or "summary_language"
         raise
     text = read.article.text
-    spans = [read.sentences[item.sources[0]] for item in result.sentences]
-    segments = tuple(Segment(text[span.start : span.end], 0) for span in spans)
+    segments = tuple(Segment(_said(item, text, read.sentences), 0) for item in result.sentences)
     (outcome,) = calls.run([Job(Task.TRANSLATE, model.id, read.language, target, segments)], [model])
     if outcome.error is not None:
         raise outcome.error
@@ -227,6 +226,14 @@ def _translated(
         for item, translated in zip(result.sentences, outcome.result.segments, strict=True)
     )
     return SummaryResult(sentences), model.id
+
+
+def _said(item: SummarySentence, text: str, sentences: Sequence[Sentence]) -> str:
+    """The words of a summary sentence: its own, or those of the segment it is."""
+    if item.text is not None:
+        return item.text
+    source = sentences[item.sources[0]]
+    return text[source.start : source.end]
 
 
 def _coverage(read: _Read) -> Coverage:

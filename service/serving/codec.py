@@ -128,7 +128,7 @@ def failure_from_message(message: pb.Failure) -> errors.PrecisError:
 
 def catalogue_to_message(catalogue: Catalogue) -> pb.DescribeReply:
     """Encode what is loaded."""
-    reply = pb.DescribeReply(server_version=catalogue.server_version)
+    reply = pb.DescribeReply(server_version=catalogue.server_version, missing=catalogue.missing)
     for model in catalogue.models:
         message = reply.models.add(
             id=model.id,
@@ -165,4 +165,4 @@ def catalogue_from_message(reply: pb.DescribeReply) -> Catalogue:
         for item in reply.models
         if item.task in known
     )
-    return Catalogue(models, reply.server_version)
+    return Catalogue(models, reply.server_version, tuple(reply.missing))

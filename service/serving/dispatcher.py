@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -36,12 +36,12 @@ class Dispatcher:
         orphan_grace_s: how long a computation is kept after its last caller hung up.
         coalesce: let identical jobs in flight share one computation.
         heartbeat_folder: where each engine's thread shows that it is alive, or None.
-        version: of the service, for the catalogue.
+        version, missing: of the service and of what it loaded, for the catalogue.
     """
 
     def __init__(
         self,
-        engines: dict[str, Engine],
+        engines: Mapping[str, Engine],
         *,
         max_rows: int,
         max_cost: int,
@@ -49,6 +49,7 @@ class Dispatcher:
         coalesce: bool,
         heartbeat_folder: Path | None = None,
         version: str = "",
+        missing: tuple[str, ...] = (),
     ) -> None:
         self.crashed = asyncio.Event()
         self._coalesce = coalesce
@@ -76,7 +77,7 @@ class Dispatcher:
             (model for engine in engines.values() for model in engine.models()),
             key=lambda model: (model.rank, model.id),
         )
-        self.catalogue = Catalogue(tuple(models), version)
+        self.catalogue = Catalogue(tuple(models), version, missing)
 
     def start(self) -> None:
         """Warm every engine and start its thread; blocks until all are ready."""

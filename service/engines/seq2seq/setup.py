@@ -1,0 +1,81 @@
+"""The neural models that the settings name, opened one by one. One that cannot be used is reported and left out."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import torch
+
+from service.config import Settings, SettingsError
+from service.engines.base import Engine
+from service.engines.catalogue import ModelRow
+from service.engines.loaded import Loaded
+from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
+from service.engines.seq2seq.layers import Precision
+from service.engines.seq2seq.linear import auto_precision, capability
+from service.engines.seq2seq.opening import open_engine
+from service.engines.seq2seq.tokens import LanguageStyle
+from service.models import gate, rows
+from service.models.failures import ModelError, UnknownModel
+from service.models.rows import NeuralRow
+from service.records import Task
+
+log = logging.getLogger(__name__)
+
+# What `auto` decides for the layers that take most of a model's time; each layer's own rule may keep it finer.
+_TYPICAL_LAYER = (1024, 1024)
+_STYLES: dict[str, LanguageStyle] = {"small100": "target_first", "mbart": "source_last"}
+
+
+def create(settings: Settings) -> Loaded:
+    """Open every model of `PRECIS_MODELS`, or those of the profile.
+
+    Raises:
+        SettingsError: an id that the list does not have.
+    """
+    torch.set_num_threads(settings.engine_threads or len(os.sched_getaffinity(0)))
+    engines: dict[str, Engine] = {}
+    missing: list[str] = []
+    for model_id in settings.models_effective:
+        try:
+            row = rows.get(model_id)
+            engines[model_id] = _open(row, settings)
+        except UnknownModel as error:
+            raise SettingsError(f"PRECIS_MODELS: {error}") from None
+        except (ModelError, LoadError) as error:
+            log.warning("model %s is left out: %s", model_id, error)
+            missing.append(f"model {model_id}: {error}")
+    return Loaded(engines, tuple(missing))
+
+
+def languages_of(row: NeuralRow) -> Languages:
+    """What a row says of languages, as the engine takes it."""
+    if row.task is Task.SUMMARIZE:
+        return Languages(dict.fromkeys(row.languages, ""), style="none")
+    codes = {**row.sources, **row.targets}
+    sources, targets = tuple(row.sources), tuple(row.targets)
+    if not any(codes.values()):
+        return Languages(codes, sources, targets, style="none")
+    if row.target_prefix:
+        # Only the target is written; `>>fra<<` and `<2fr>` are tokens of the vocabulary.
+        written = {tag: row.prefix(tag) for tag in targets}
+        return Languages(written, sources, targets, style="target_first")
+    return Languages(codes, sources, targets, style=_STYLES.get(row.family))
+
+
+def _open(row: NeuralRow, settings: Settings) -> Seq2SeqEngine:
+    stored = gate.usable(row, settings)
+    precision: Precision = (
+        auto_precision(_TYPICAL_LAYER, capability()) if settings.precision == "auto" else settings.precision
+    )
+    entry = ModelRow(row.id, rows.ENGINE, row.task, row.rank, row.quality, row.licence, row.languages)
+    return open_engine(
+        stored.path,
+        entry,
+        languages_of(row),
+        precision=precision,
+        identity=(stored.manifest.commit, stored.manifest.digest),
+        prefix=row.input_prefix,
+    )

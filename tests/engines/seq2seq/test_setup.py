@@ -1,0 +1,127 @@
+"""From the settings to loaded models: what is ready is served, what is not is said."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from service.config import SettingsError, load
+from service.engines import registry
+from service.engines.seq2seq.setup import languages_of
+from service.models import rows, store
+from service.models.rows import NeuralRow
+from service.models.store import FileEntry, Manifest
+from service.pipeline.pipeline import Pipeline
+from service.pipeline.requests import TranslateRequest
+from service.records import CallContext, Task
+from service.serving.dispatcher import Dispatcher
+from service.serving.inproc import InprocBackend
+from tests.engines.seq2seq import toy
+
+
+def toy_row(**changes: Any) -> NeuralRow:
+    """A row as the list would have it for the toy translator."""
+    given: dict[str, Any] = {
+        "id": "toy",
+        "repository": "nobody/toy",
+        "revision": "",
+        "task": Task.TRANSLATE,
+        "family": "m2m100",
+        "rank": 5,
+        "quality": "standard",
+        "licence": "MIT",
+        "commercial_use": True,
+        "parameters": 1000,
+        "max_tokens": 32,
+        "files": (),
+        "languages": (),
+        "sources": {tag: tag for tag in toy.LANGUAGES},
+        "targets": {tag: tag for tag in toy.LANGUAGES},
+        "target_prefix": "",
+        "input_prefix": "",
+    }
+    return NeuralRow(**(given | changes))
+
+
+def publish(models_dir: Path, folder: Path) -> None:
+    """Make a checkpoint folder a ready model, as a pull does."""
+    files = tuple(
+        FileEntry(path.name, path.stat().st_size, "0" * 64) for path in sorted(folder.iterdir()) if path.is_file()
+    )
+    manifest = Manifest("toy", "nobody/toy", "c0ffee", "MIT", "", "", "2026-01-01T00:00:00Z", files)
+    store.publish(models_dir, folder, manifest)
+
+
+def test_a_pulled_model_serves_through_the_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, store, licence gate, engine, dispatcher, pipeline: a trained toy says what it was taught."""
+    folder = tmp_path / "checkpoint"
+    torch.set_num_threads(1)
+    toy.train_translator(folder)
+    models_dir = tmp_path / "models"
+    models_dir.mkdir()
+    publish(models_dir, folder)
+    monkeypatch.setattr(rows, "get", lambda model_id: toy_row(id=model_id))
+    settings = load(
+        {
+            "PRECIS_ENGINES": "seq2seq extractive",
+            "PRECIS_MODELS": "toy absent",
+            "PRECIS_MODELS_DIR": str(models_dir),
+            "PRECIS_PRECISION": "fp32",
+            "PRECIS_ENGINE_THREADS": "1",
+        }
+    )
+    loaded = registry.create(settings)
+    assert list(loaded.engines) == ["toy", "extractive"]
+    assert len(loaded.missing) == 1
+    assert "absent" in loaded.missing[0]
+    backend = InprocBackend(
+        lambda: Dispatcher(
+            loaded.engines, max_rows=99, max_cost=10**6, orphan_grace_s=0, coalesce=False, missing=loaded.missing
+        )
+    )
+    try:
+        pipeline = Pipeline(backend, settings)
+        request = TranslateRequest((f"{toy.say('en', [1, 2])}\n\n{toy.say('en', [3])}",), ("fr", "xx"), "en")
+        reply = pipeline.translate(request, CallContext("test", time.monotonic() + 60))
+        french, unknown = reply.translations
+        assert french.text == f"{toy.say('fr', [1, 2])}\n\n{toy.say('fr', [3])}"
+        assert (french.engine, french.quality) == ("toy", "standard")
+        assert unknown.error is not None
+        assert reply.provenance.models[0].revision == "c0ffee"
+        assert loaded.missing[0] in pipeline.languages().missing
+    finally:
+        backend.close()
+
+
+def test_models_that_are_not_there_leave_the_rest_alone(tmp_path: Path) -> None:
+    """The profile without a pull still has the engines that need no weights, and says what to do."""
+    loaded = registry.create(load({"PRECIS_PROFILE": "cpu", "PRECIS_MODELS_DIR": str(tmp_path)}))
+    assert {"extractive", "apertium"} == set(loaded.engines)
+    assert [line.split(":")[0] for line in loaded.missing] == ["model m2m100-418m", "model bart-large-cnn"]
+    assert all("pull" in line for line in loaded.missing)
+    for engine in loaded.engines.values():
+        engine.close()
+
+
+def test_a_model_nobody_knows_refuses_to_start(tmp_path: Path) -> None:
+    """The nearest id is offered."""
+    settings = load({"PRECIS_ENGINES": "seq2seq", "PRECIS_MODELS": "m2m100-418", "PRECIS_MODELS_DIR": str(tmp_path)})
+    with pytest.raises(SettingsError, match="m2m100-418m"):
+        registry.create(settings)
+
+
+@pytest.mark.parametrize("row", rows.all_rows(), ids=lambda row: row.id)
+def test_every_row_of_the_list_can_be_asked_for(row: NeuralRow) -> None:
+    """Its languages have a form the engine takes: codes where it writes any, tags in any case."""
+    languages = languages_of(row)
+    if row.task is Task.SUMMARIZE:
+        assert languages.read == tuple(row.languages)
+        return
+    assert set(languages.read) == set(row.sources)
+    assert set(languages.written) == set(row.targets)
+    if languages.style != "none":
+        assert all(languages.codes[tag] for tag in languages.written)
