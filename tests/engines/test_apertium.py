@@ -198,6 +198,9 @@ def test_children_die_with_their_parent(folder: Path) -> None:
         "import os, signal, sys; from pathlib import Path; from service.engines.apertium.modes import load;"
         "from service.engines.apertium.pipes import Pipeline;"
         f"m = load(Path({str(folder)!r}), ['swe-dan'])[0]; a, b = Pipeline(m[0]), Pipeline(m[0]);"
+        # Once a text has come back every program runs, under the guard that ends it.
+        "[(p.begin(['x']), p.write()) for p in (a, b)];"
+        "[list(iter(p.read, True)) for p in (a, b)];"
         "os.kill(b.process_ids()[0], signal.SIGSTOP);"
         "print(*a.process_ids(), *b.process_ids(), flush=True); sys.stdin.read()"
     )
