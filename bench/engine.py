@@ -15,6 +15,7 @@ import json
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -72,6 +73,8 @@ def measure(workers: list[Worker], cells: list[Cell], config: dict[str, int], gi
                     found.rates[worker.name, cell].append(cell.rows * given.new_tokens / answer["seconds"])
                     if "step_ms" in answer:
                         found.steps[worker.name, cell].append(answer["step_ms"])
+        done = (f"{worker.name} {spread(found.rates[worker.name, cell])}" for worker in workers)
+        print(f"{cell.rows} x {cell.beams}: {', '.join(done)}", file=sys.stderr, flush=True)
     return found
 
 
