@@ -74,6 +74,7 @@ class _Output:
     piece: _Piece
     tokens: tuple[int, ...]
     score: float | None
+    cut: bool = False
 
 
 class Seq2SeqEngine:
@@ -176,7 +177,12 @@ class Seq2SeqEngine:
                 done.append(RowDone(ended.key, error=EngineFailed("the model gave no usable output for this item")))
                 continue
             best = ended.hypotheses[0]
-            done.append(RowDone(ended.key, _Output(piece, best.tokens, best.score)))
+            cut = len(best.tokens) >= piece.params.max_new_tokens
+            if cut and self._task is Task.TRANSLATE:
+                # Nothing is cut silently, and half a translation is worth less than the knowledge that there is none.
+                done.append(RowDone(ended.key, error=EngineFailed("the translation of this item came to no end")))
+                continue
+            done.append(RowDone(ended.key, _Output(piece, best.tokens, best.score, cut)))
         return done
 
     def evict(self, row_ids: Sequence[int]) -> None:
@@ -248,7 +254,10 @@ class Seq2SeqEngine:
         """Sentences of all chunks, the first of each chunk before the second of any."""
         found = []
         for number, one in enumerate(done):
-            for place, sentence in enumerate(_SENTENCE.findall(self._tokens.text(one.tokens))):
+            sentences = _SENTENCE.findall(self._tokens.text(one.tokens))
+            if one.cut and len(sentences) > 1:
+                sentences.pop()  # it was broken off in the middle
+            for place, sentence in enumerate(sentences):
                 if sentence.strip():
                     found.append((place, number, sentence.strip(), one.piece.segments))
         found.sort(key=lambda entry: entry[:2])

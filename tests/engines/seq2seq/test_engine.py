@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 import torch
 import transformers as hf
 
+from service.engines.base import RowDone
 from service.engines.catalogue import ModelRow
 from service.engines.seq2seq.configuration import LoadError
-from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
+from service.engines.seq2seq.engine import Languages, Seq2SeqEngine, _Piece
 from service.engines.seq2seq.linear import capability
 from service.engines.seq2seq.opening import open_engine
 from service.engines.seq2seq.packing import cut_text, pack
@@ -217,3 +219,17 @@ def test_chunks_are_about_equally_full() -> None:
     assert pack([5, 5, 5, 5], 10) == [range(2), range(2, 4)]
     assert pack([9, 9, 9], 10) == [range(1), range(1, 2), range(2, 3)]
     assert pack([1] * 11, 10) == [range(6), range(6, 11)]
+
+
+def test_a_translation_without_an_end_is_an_error_and_not_a_cut_one(engine: Seq2SeqEngine) -> None:
+    """Half a translation would look like a whole one."""
+    (work,) = engine.prepare(job(toy.say("en", [1, 2, 3])))
+    piece = work.payload
+    assert isinstance(piece, _Piece)
+    short = replace(piece, params=replace(piece.params, max_new_tokens=2))
+    engine.admit([(90_001, replace(work, payload=short))])
+    done: list[RowDone] = []
+    while not done:
+        done = engine.step()
+    assert done[0].error is not None
+    assert "no end" in done[0].error.detail
