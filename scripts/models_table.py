@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from scripts import tables
 from service.models.progress import human
 from service.models.rows import NeuralRow, all_rows
 
@@ -47,20 +47,8 @@ def embedded(text: str) -> str:
     Raises:
         ValueError: the marks are missing.
     """
-    before, mark, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise ValueError(f"{DOCUMENT.name} has no {START} and {END}")
-    return f"{before}{START}\n{table()}\n{END}{after}"
-
-
-def main() -> None:
-    """Print the table or write it."""
-    if "--write" in sys.argv:
-        DOCUMENT.write_text(embedded(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(table())
+    return tables.embedded(DOCUMENT, text, (START, END), table())
 
 
 if __name__ == "__main__":
-    main()
+    tables.main(DOCUMENT, embedded, table)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from scripts import tables
 from service.config import PREFIX, Settings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -35,20 +35,8 @@ def embedded(text: str) -> str:
     Raises:
         ValueError: the marks are missing.
     """
-    before, mark, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise ValueError(f"README.md has no {START} and {END}")
-    return f"{before}{START}\n{table()}\n{END}{after}"
-
-
-def main() -> None:
-    """Print the table or write it."""
-    if "--write" in sys.argv:
-        README.write_text(embedded(README.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(table())
+    return tables.embedded(README, text, (START, END), table())
 
 
 if __name__ == "__main__":
-    main()
+    tables.main(README, embedded, table)
