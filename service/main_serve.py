@@ -142,11 +142,17 @@ class Supervisor:
             return Page(503, b"draining\n")
         return Page(200, b"ready\n") if ages(self._heartbeats, "api") else Page(503, b"starting\n")
 
+    def _all_up(self, host: str) -> bool:
+        """Every API worker beats and the model process answers."""
+        workers = len(ages(self._heartbeats, "api"))
+        return workers >= self._settings.workers_effective and _answers(host, self._settings.port, "/v1/models")
+
     def _announce_ready(self) -> None:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
         url = f"http://{host}:{self._settings.port}"
-        while not self._stop_signals and not _answers(host, self._settings.port, "/v1/models"):
-            self._wake.wait(0.05)
+        pause = threading.Event()
+        while not self._stop_signals and not self._all_up(host):
+            pause.wait(0.05)
         if self._stop_signals:
             return
         print(f"précis is ready on {url}  (docs: {url}/docs, probes and metrics: port "

@@ -62,11 +62,11 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Set up what belongs to this process, then serve until told to stop."""
         self._metrics = HttpMetrics(lambda _: False)
-        self._heartbeat = Heartbeat(self.settings.run_folder / "heartbeats", "api")
         try:
             super().init_process()
         finally:
-            self._heartbeat.close()
+            if self._heartbeat is not None:
+                self._heartbeat.close()
 
     def notify(self) -> None:
         """Show the arbiter and the probes that the main loop turns; at most twice a second."""
@@ -79,6 +79,8 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """The main loop."""
+        # The first beat says that signals are heard: whoever waits for it may send one.
+        self._heartbeat = Heartbeat(self.settings.run_folder / "heartbeats", "api")
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
         self.loop = EdgeLoop(self.settings, self.poller, self.cfg.threads, self._submit, self._count)
         self.set_accept_enabled(True)

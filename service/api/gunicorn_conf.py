@@ -9,6 +9,7 @@ import gc
 import math
 import os
 import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def when_ready(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Allow as many descriptors as there may be connections."""
+    """End on SIGTERM until the worker has its own handlers; allow as many descriptors as there may be connections."""
+    # The master's handlers, inherited, would swallow the signal, and the master would wait for the whole drain time.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _settings.api_connections + _OTHER_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
