@@ -15,7 +15,6 @@ from service.records import CallContext, Catalogue, Job, Outcome
 from service.serving import codec
 from service.serving.proto import model_pb2 as pb
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 # The server answers at the deadline with what it has; only a server that hangs is cut off by the client.
 SLACK_S = 0.5
@@ -24,8 +23,8 @@ DESCRIBE_TIMEOUT_S = 2.0
 
 _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 _OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", codec.MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", codec.MAX_MESSAGE_BYTES),
     ("grpc.service_config", _SERVICE_CONFIG),
     # A model process that restarts is found again within a second; the default would wait for many.
     ("grpc.initial_reconnect_backoff_ms", 100),

@@ -20,6 +20,9 @@ from service.records import (
 )
 from service.serving.proto import model_pb2 as pb
 
+# Both ends of the line take messages up to this size.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
 
 def job_to_message(job: Job) -> pb.Job:
     """Encode a job. Paragraph numbers are left out when all are 0."""

@@ -20,13 +20,12 @@ from service.serving.proto import model_pb2 as pb
 log = logging.getLogger(__name__)
 
 SERVICE = "precis.v1.Model"
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Without a limit from the client, no call outlives this.
 DEFAULT_REMAINING_S = 300.0
 
 OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", codec.MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", codec.MAX_MESSAGE_BYTES),
     # Clients look their replicas up again when a connection ends, so connections must end now and then.
     ("grpc.max_connection_age_ms", 120_000),
     ("grpc.max_connection_age_grace_ms", 600_000),

@@ -175,7 +175,7 @@ def test_values_that_are_not_finite_stay_in_their_row() -> None:
 def test_shapes_and_types_follow_the_input(precision: linear.Precision, kind: torch.dtype) -> None:
     """Any leading dimensions, none and zero rows included, and the type of the input."""
     if precision == "int8" and not linear.capability().int8_bits:
-        pytest.skip("no int8 here")
+        pytest.skip("no exact int8 products on this processor")
     weight, bias = torch.randn(24, 48), torch.randn(24)
     layer = make_linear(weight.half(), bias.half(), precision=precision)
     assert (layer.in_features, layer.out_features) == (48, 24)
@@ -192,7 +192,7 @@ def test_shapes_and_types_follow_the_input(precision: linear.Precision, kind: to
 def test_a_layer_owns_its_weights() -> None:
     """Changing or dropping the checkpoint's tensors afterwards changes nothing in int8."""
     if not linear.capability().int8_bits:
-        pytest.skip("no int8 here")
+        pytest.skip("no exact int8 products on this processor")
     weight, bias, x = torch.randn(16, 32), torch.randn(16), torch.randn(2, 32)
     layer = make_linear(weight, bias, precision="int8")
     before = layer(x)
