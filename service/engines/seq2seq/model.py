@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from service.engines.seq2seq.bart import BartModel
-from service.engines.seq2seq.layers import EncoderRun, Precision, Weights
+from service.engines.seq2seq.layers import EncoderRun
+from service.engines.seq2seq.linear import Precision
 from service.engines.seq2seq.loader import load_tensors
 from service.engines.seq2seq.slots import CacheShape, Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
+from service.engines.seq2seq.weights import Weights
 
 
 class Seq2SeqModel(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.engines.catalogue import ModelRow
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
-from service.engines.seq2seq.layers import Precision
+from service.engines.seq2seq.linear import Precision
 from service.engines.seq2seq.model import load_model
 from service.engines.seq2seq.runner import Budget
 from service.engines.seq2seq.tokens import Tokens

@@ -13,8 +13,7 @@ from service.engines.catalogue import ModelRow
 from service.engines.loaded import Loaded
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
-from service.engines.seq2seq.layers import Precision
-from service.engines.seq2seq.linear import auto_precision, capability
+from service.engines.seq2seq.linear import Precision, auto_precision, capability
 from service.engines.seq2seq.opening import open_engine
 from service.engines.seq2seq.tokens import LanguageStyle
 from service.models import gate, rows
