@@ -105,6 +105,16 @@ class Runner:
         self._waiting.append(request)
         self._held[key] = request.width
 
+    def written(self, key: int, since: int = 0) -> tuple[int, ...]:
+        """The tokens a request has written so far and will not take back, from number `since` on.
+
+        Empty while it waits for the encoder, for beam search, which may still change its mind, and once it has ended.
+        """
+        request = self._live.get(key)
+        if request is None or not isinstance(request.row, policies.GreedyRow) or request.row.ended:
+            return ()
+        return tuple(request.row.histories[0].ids[since + 1 :])
+
     @torch.inference_mode()
     def drop(self, key: int) -> None:
         """Forget a request, wherever it is; unknown keys are ignored."""
