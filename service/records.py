@@ -127,24 +127,67 @@ class Job:
         return sum(len(segment.text) for segment in self.segments)
 
 
+class Action(StrEnum):
+    """What became of an output that a guard doubted."""
+
+    REDECODED = "redecoded"
+    FLAGGED = "flagged"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Check:
+    """A doubt about one output.
+
+    Attributes:
+        segment: which segment of a translation it is about, or which chunk of a summary.
+        check: `loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`, or a name of a later release.
+        action: `redecoded` when the output was thrown away and another delivered that is not doubted so; `flagged`
+            when the output delivered is the doubted one.
+    """
+
+    segment: int
+    check: str
+    action: str
+
+
 @dataclass(frozen=True, slots=True)
 class SummarySentence:
     """A sentence of a summary.
 
     `text` is None when the sentence is the source segment itself (extractive): then `sources` holds that one index.
-    `sources` are indices into the job's segments.
+    `sources` are indices into the job's segments; `chunk` is the number of the chunk it was made from.
     """
 
     text: str | None
     sources: tuple[int, ...]
     score: float
+    chunk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a job that was read as a whole.
+
+    It goes from code point `start` of segment `first` to code point `end` of segment `last`, with what is between.
+    """
+
+    first: int
+    start: int
+    last: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryResult:
-    """Sentences in the engine's order of preference, best first: take from the front until the bound is reached."""
+    """Sentences in the engine's order of preference, best first: take from the front until the bound is reached.
+
+    `chunks` says what was read as a whole, in order; it is empty where the text was not cut. Of a text in several
+    chunks the sentences of all of them are given, whatever `max_sentences` says: who asked makes one summary of them.
+    """
 
     sentences: tuple[SummarySentence, ...]
+    chunks: tuple[Chunk, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +201,7 @@ class TranslateResult:
     segments: tuple[str, ...]
     route: tuple[str, ...]
     unknown_words: int = 0
+    checks: tuple[Check, ...] = ()
 
 
 Result = SummaryResult | TranslateResult
@@ -187,6 +231,34 @@ class Outcome:
     error: PrecisError | None = None
     timing: Timing = Timing()
     usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More text of a job that is still running, in reading order.
+
+    Attributes:
+        job: which job of the call, counted from 0.
+        segment: which segment of a translation, or which chunk of a summary.
+        text: to be put behind what was said of that segment before.
+        replaces: it stands for all that was said of that segment before.
+    """
+
+    job: int
+    segment: int
+    text: str
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a job in a stream; no piece of it follows."""
+
+    job: int
+    outcome: Outcome
+
+
+Event = Piece | Ended
 
 
 # ---- what is loaded -------------------------------------------------------------------------------------------------

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from service import errors
 from service.records import (
     Catalogue,
+    Check,
+    Chunk,
     Direction,
+    Ended,
+    Event,
     Job,
     ModelInfo,
     Outcome,
+    Piece,
     Segment,
     SummaryParams,
     SummaryResult,
@@ -78,13 +85,19 @@ def outcome_to_message(outcome: Outcome) -> pb.Outcome:
     elif isinstance(outcome.result, SummaryResult):
         message.summary.SetInParent()
         for sentence in outcome.result.sentences:
-            message.summary.sentences.add(text=sentence.text, sources=sentence.sources, score=sentence.score)
+            message.summary.sentences.add(
+                text=sentence.text, sources=sentence.sources, score=sentence.score, chunk=sentence.chunk
+            )
+        for chunk in outcome.result.chunks:
+            message.summary.chunks.add(first=chunk.first, start=chunk.start, last=chunk.last, end=chunk.end)
+        _add_checks(message.summary, outcome.result.checks)
     elif isinstance(outcome.result, TranslateResult):
         result = outcome.result
         message.translation.SetInParent()
         message.translation.texts.extend(result.segments)
         message.translation.route.extend(result.route)
         message.translation.unknown_words = result.unknown_words
+        _add_checks(message.translation, result.checks)
     return message
 
 
@@ -94,19 +107,51 @@ def outcome_from_message(message: pb.Outcome) -> Outcome:
     usage = Usage(message.input_tokens, message.output_tokens)
     end = message.WhichOneof("end")
     if end == "summary":
-        sentences = tuple(
-            SummarySentence(item.text if item.HasField("text") else None, tuple(item.sources), item.score)
-            for item in message.summary.sentences
-        )
-        return Outcome(result=SummaryResult(sentences), timing=timing, usage=usage)
+        return Outcome(result=_summary_from(message.summary), timing=timing, usage=usage)
     if end == "translation":
         item = message.translation
-        return Outcome(
-            result=TranslateResult(tuple(item.texts), tuple(item.route), item.unknown_words), timing=timing, usage=usage
-        )
+        result = TranslateResult(tuple(item.texts), tuple(item.route), item.unknown_words, _checks(item))
+        return Outcome(result=result, timing=timing, usage=usage)
     if end == "failure":
         return Outcome(error=failure_from_message(message.failure), timing=timing, usage=usage)
     return Outcome(error=errors.EngineFailed("the model process answered in a way this release does not know"))
+
+
+def event_to_message(event: Event) -> pb.StreamReply:
+    """Encode a piece of text or the end of a job."""
+    if isinstance(event, Piece):
+        piece = pb.Piece(job=event.job, segment=event.segment, text=event.text, replaces=event.replaces)
+        return pb.StreamReply(piece=piece)
+    return pb.StreamReply(ended=pb.Ended(job=event.job, outcome=outcome_to_message(event.outcome)))
+
+
+def event_from_message(message: pb.StreamReply) -> Event | None:
+    """Decode an event; None for one that this release does not know."""
+    kind = message.WhichOneof("event")
+    if kind == "piece":
+        item = message.piece
+        return Piece(item.job, item.segment, item.text, item.replaces)
+    if kind == "ended":
+        return Ended(message.ended.job, outcome_from_message(message.ended.outcome))
+    return None
+
+
+def _summary_from(message: pb.SummaryResult) -> SummaryResult:
+    sentences = tuple(
+        SummarySentence(item.text if item.HasField("text") else None, tuple(item.sources), item.score, item.chunk)
+        for item in message.sentences
+    )
+    chunks = tuple(Chunk(item.first, item.start, item.last, item.end) for item in message.chunks)
+    return SummaryResult(sentences, chunks, _checks(message))
+
+
+def _add_checks(message: pb.SummaryResult | pb.TranslateResult, checks: Sequence[Check]) -> None:
+    for check in checks:
+        message.checks.add(check=check.check, action=check.action, segment=check.segment)
+
+
+def _checks(message: pb.SummaryResult | pb.TranslateResult) -> tuple[Check, ...]:
+    return tuple(Check(item.segment, item.check, item.action) for item in message.checks)
 
 
 def failure_to_message(error: errors.PrecisError) -> pb.Failure:

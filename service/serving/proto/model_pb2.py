@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!service/serving/proto/model.proto\x12\tprecis.v1\"d\n\nRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x14\n\x0cremaining_ms\x18\x03 \x01(\r\x12\x1c\n\x04jobs\x18\x04 \x03(\x0b\x32\x0e.precis.v1.Job\"0\n\x08RunReply\x12$\n\x08outcomes\x18\x01 \x03(\x0b\x32\x12.precis.v1.Outcome\"\x91\x01\n\x03Job\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\r\n\x05texts\x18\x05 \x03(\t\x12\x12\n\nparagraphs\x18\x06 \x03(\r\x12)\n\x07summary\x18\x07 \x01(\x0b\x32\x18.precis.v1.SummaryParams\"5\n\rSummaryParams\x12\r\n\x05title\x18\x01 \x01(\t\x12\x15\n\rmax_sentences\x18\x02 \x01(\r\"\xe8\x01\n\x07Outcome\x12+\n\x07summary\x18\x01 \x01(\x0b\x32\x18.precis.v1.SummaryResultH\x00\x12\x31\n\x0btranslation\x18\x02 \x01(\x0b\x32\x1a.precis.v1.TranslateResultH\x00\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.precis.v1.FailureH\x00\x12\x10\n\x08queue_ms\x18\x04 \x01(\x02\x12\x10\n\x08model_ms\x18\x05 \x01(\x02\x12\x14\n\x0cinput_tokens\x18\x06 \x01(\r\x12\x15\n\routput_tokens\x18\x07 \x01(\rB\x05\n\x03\x65nd\">\n\rSummaryResult\x12-\n\tsentences\x18\x01 \x03(\x0b\x32\x1a.precis.v1.SummarySentence\"M\n\x0fSummarySentence\x12\x11\n\x04text\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07sources\x18\x02 \x03(\r\x12\r\n\x05score\x18\x03 \x01(\x02\x42\x07\n\x05_text\"F\n\x0fTranslateResult\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05route\x18\x02 \x03(\t\x12\x15\n\runknown_words\x18\x03 \x01(\r\"R\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\x12\x11\n\tsupported\x18\x04 \x03(\t\"\x11\n\x0f\x44\x65scribeRequest\"^\n\rDescribeReply\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.precis.v1.ModelInfo\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x03(\t\"\xc5\x01\n\tModelInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x0f\n\x07quality\x18\x05 \x01(\t\x12\x0c\n\x04rank\x18\x06 \x01(\r\x12\x0f\n\x07licence\x18\x07 \x01(\t\x12\x11\n\tlanguages\x18\x08 \x03(\t\x12(\n\ndirections\x18\t \x03(\x0b\x32\x14.precis.v1.Direction\x12\x0f\n\x07missing\x18\n \x03(\t\":\n\tDirection\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x03(\t2|\n\x05Model\x12\x31\n\x03Run\x12\x15.precis.v1.RunRequest\x1a\x13.precis.v1.RunReply\x12@\n\x08\x44\x65scribe\x12\x1a.precis.v1.DescribeRequest\x1a\x18.precis.v1.DescribeReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!service/serving/proto/model.proto\x12\tprecis.v1\"d\n\nRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x14\n\x0cremaining_ms\x18\x03 \x01(\r\x12\x1c\n\x04jobs\x18\x04 \x03(\x0b\x32\x0e.precis.v1.Job\"0\n\x08RunReply\x12$\n\x08outcomes\x18\x01 \x03(\x0b\x32\x12.precis.v1.Outcome\"\\\n\x0bStreamReply\x12!\n\x05piece\x18\x01 \x01(\x0b\x32\x10.precis.v1.PieceH\x00\x12!\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x10.precis.v1.EndedH\x00\x42\x07\n\x05\x65vent\"E\n\x05Piece\x12\x0b\n\x03job\x18\x01 \x01(\r\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08replaces\x18\x04 \x01(\x08\"9\n\x05\x45nded\x12\x0b\n\x03job\x18\x01 \x01(\r\x12#\n\x07outcome\x18\x02 \x01(\x0b\x32\x12.precis.v1.Outcome\"\x91\x01\n\x03Job\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\r\n\x05texts\x18\x05 \x03(\t\x12\x12\n\nparagraphs\x18\x06 \x03(\r\x12)\n\x07summary\x18\x07 \x01(\x0b\x32\x18.precis.v1.SummaryParams\"5\n\rSummaryParams\x12\r\n\x05title\x18\x01 \x01(\t\x12\x15\n\rmax_sentences\x18\x02 \x01(\r\"\xe8\x01\n\x07Outcome\x12+\n\x07summary\x18\x01 \x01(\x0b\x32\x18.precis.v1.SummaryResultH\x00\x12\x31\n\x0btranslation\x18\x02 \x01(\x0b\x32\x1a.precis.v1.TranslateResultH\x00\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.precis.v1.FailureH\x00\x12\x10\n\x08queue_ms\x18\x04 \x01(\x02\x12\x10\n\x08model_ms\x18\x05 \x01(\x02\x12\x14\n\x0cinput_tokens\x18\x06 \x01(\r\x12\x15\n\routput_tokens\x18\x07 \x01(\rB\x05\n\x03\x65nd\"\x82\x01\n\rSummaryResult\x12-\n\tsentences\x18\x01 \x03(\x0b\x32\x1a.precis.v1.SummarySentence\x12 \n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x10.precis.v1.Chunk\x12 \n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x10.precis.v1.Check\"@\n\x05\x43hunk\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\r\n\x05start\x18\x02 \x01(\r\x12\x0c\n\x04last\x18\x03 \x01(\r\x12\x0b\n\x03\x65nd\x18\x04 \x01(\r\"7\n\x05\x43heck\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0f\n\x07segment\x18\x03 \x01(\r\"\\\n\x0fSummarySentence\x12\x11\n\x04text\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07sources\x18\x02 \x03(\r\x12\r\n\x05score\x18\x03 \x01(\x02\x12\r\n\x05\x63hunk\x18\x04 \x01(\rB\x07\n\x05_text\"h\n\x0fTranslateResult\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05route\x18\x02 \x03(\t\x12\x15\n\runknown_words\x18\x03 \x01(\r\x12 \n\x06\x63hecks\x18\x04 \x03(\x0b\x32\x10.precis.v1.Check\"R\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\x12\x11\n\tsupported\x18\x04 \x03(\t\"\x11\n\x0f\x44\x65scribeRequest\"^\n\rDescribeReply\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.precis.v1.ModelInfo\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x03(\t\"\xc5\x01\n\tModelInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x0f\n\x07quality\x18\x05 \x01(\t\x12\x0c\n\x04rank\x18\x06 \x01(\r\x12\x0f\n\x07licence\x18\x07 \x01(\t\x12\x11\n\tlanguages\x18\x08 \x03(\t\x12(\n\ndirections\x18\t \x03(\x0b\x32\x14.precis.v1.Direction\x12\x0f\n\x07missing\x18\n \x03(\t\":\n\tDirection\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x03(\t2\xb7\x01\n\x05Model\x12\x31\n\x03Run\x12\x15.precis.v1.RunRequest\x1a\x13.precis.v1.RunReply\x12\x39\n\x06Stream\x12\x15.precis.v1.RunRequest\x1a\x16.precis.v1.StreamReply0\x01\x12@\n\x08\x44\x65scribe\x12\x1a.precis.v1.DescribeRequest\x1a\x18.precis.v1.DescribeReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +35,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNREQUEST']._serialized_end=148
   _globals['_RUNREPLY']._serialized_start=150
   _globals['_RUNREPLY']._serialized_end=198
-  _globals['_JOB']._serialized_start=201
-  _globals['_JOB']._serialized_end=346
-  _globals['_SUMMARYPARAMS']._serialized_start=348
-  _globals['_SUMMARYPARAMS']._serialized_end=401
-  _globals['_OUTCOME']._serialized_start=404
-  _globals['_OUTCOME']._serialized_end=636
-  _globals['_SUMMARYRESULT']._serialized_start=638
-  _globals['_SUMMARYRESULT']._serialized_end=700
-  _globals['_SUMMARYSENTENCE']._serialized_start=702
-  _globals['_SUMMARYSENTENCE']._serialized_end=779
-  _globals['_TRANSLATERESULT']._serialized_start=781
-  _globals['_TRANSLATERESULT']._serialized_end=851
-  _globals['_FAILURE']._serialized_start=853
-  _globals['_FAILURE']._serialized_end=935
-  _globals['_DESCRIBEREQUEST']._serialized_start=937
-  _globals['_DESCRIBEREQUEST']._serialized_end=954
-  _globals['_DESCRIBEREPLY']._serialized_start=956
-  _globals['_DESCRIBEREPLY']._serialized_end=1050
-  _globals['_MODELINFO']._serialized_start=1053
-  _globals['_MODELINFO']._serialized_end=1250
-  _globals['_DIRECTION']._serialized_start=1252
-  _globals['_DIRECTION']._serialized_end=1310
-  _globals['_MODEL']._serialized_start=1312
-  _globals['_MODEL']._serialized_end=1436
+  _globals['_STREAMREPLY']._serialized_start=200
+  _globals['_STREAMREPLY']._serialized_end=292
+  _globals['_PIECE']._serialized_start=294
+  _globals['_PIECE']._serialized_end=363
+  _globals['_ENDED']._serialized_start=365
+  _globals['_ENDED']._serialized_end=422
+  _globals['_JOB']._serialized_start=425
+  _globals['_JOB']._serialized_end=570
+  _globals['_SUMMARYPARAMS']._serialized_start=572
+  _globals['_SUMMARYPARAMS']._serialized_end=625
+  _globals['_OUTCOME']._serialized_start=628
+  _globals['_OUTCOME']._serialized_end=860
+  _globals['_SUMMARYRESULT']._serialized_start=863
+  _globals['_SUMMARYRESULT']._serialized_end=993
+  _globals['_CHUNK']._serialized_start=995
+  _globals['_CHUNK']._serialized_end=1059
+  _globals['_CHECK']._serialized_start=1061
+  _globals['_CHECK']._serialized_end=1116
+  _globals['_SUMMARYSENTENCE']._serialized_start=1118
+  _globals['_SUMMARYSENTENCE']._serialized_end=1210
+  _globals['_TRANSLATERESULT']._serialized_start=1212
+  _globals['_TRANSLATERESULT']._serialized_end=1316
+  _globals['_FAILURE']._serialized_start=1318
+  _globals['_FAILURE']._serialized_end=1400
+  _globals['_DESCRIBEREQUEST']._serialized_start=1402
+  _globals['_DESCRIBEREQUEST']._serialized_end=1419
+  _globals['_DESCRIBEREPLY']._serialized_start=1421
+  _globals['_DESCRIBEREPLY']._serialized_end=1515
+  _globals['_MODELINFO']._serialized_start=1518
+  _globals['_MODELINFO']._serialized_end=1715
+  _globals['_DIRECTION']._serialized_start=1717
+  _globals['_DIRECTION']._serialized_end=1775
+  _globals['_MODEL']._serialized_start=1778
+  _globals['_MODEL']._serialized_end=1961
 # @@protoc_insertion_point(module_scope)

@@ -24,6 +24,34 @@ class RunReply(_message.Message):
     outcomes: _containers.RepeatedCompositeFieldContainer[Outcome]
     def __init__(self, outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
 
+class StreamReply(_message.Message):
+    __slots__ = ("piece", "ended")
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    piece: Piece
+    ended: Ended
+    def __init__(self, piece: _Optional[_Union[Piece, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ...) -> None: ...
+
+class Piece(_message.Message):
+    __slots__ = ("job", "segment", "text", "replaces")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    job: int
+    segment: int
+    text: str
+    replaces: bool
+    def __init__(self, job: _Optional[int] = ..., segment: _Optional[int] = ..., text: _Optional[str] = ..., replaces: _Optional[bool] = ...) -> None: ...
+
+class Ended(_message.Message):
+    __slots__ = ("job", "outcome")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    job: int
+    outcome: Outcome
+    def __init__(self, job: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+
 class Job(_message.Message):
     __slots__ = ("task", "engine", "source", "target", "texts", "paragraphs", "summary")
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -69,30 +97,60 @@ class Outcome(_message.Message):
     def __init__(self, summary: _Optional[_Union[SummaryResult, _Mapping]] = ..., translation: _Optional[_Union[TranslateResult, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queue_ms: _Optional[float] = ..., model_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ...) -> None: ...
 
 class SummaryResult(_message.Message):
-    __slots__ = ("sentences",)
+    __slots__ = ("sentences", "chunks", "checks")
     SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
     sentences: _containers.RepeatedCompositeFieldContainer[SummarySentence]
-    def __init__(self, sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ...) -> None: ...
+    chunks: _containers.RepeatedCompositeFieldContainer[Chunk]
+    checks: _containers.RepeatedCompositeFieldContainer[Check]
+    def __init__(self, sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ...) -> None: ...
+
+class Chunk(_message.Message):
+    __slots__ = ("first", "start", "last", "end")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    start: int
+    last: int
+    end: int
+    def __init__(self, first: _Optional[int] = ..., start: _Optional[int] = ..., last: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
+
+class Check(_message.Message):
+    __slots__ = ("check", "action", "segment")
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    check: str
+    action: str
+    segment: int
+    def __init__(self, check: _Optional[str] = ..., action: _Optional[str] = ..., segment: _Optional[int] = ...) -> None: ...
 
 class SummarySentence(_message.Message):
-    __slots__ = ("text", "sources", "score")
+    __slots__ = ("text", "sources", "score", "chunk")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
     text: str
     sources: _containers.RepeatedScalarFieldContainer[int]
     score: float
-    def __init__(self, text: _Optional[str] = ..., sources: _Optional[_Iterable[int]] = ..., score: _Optional[float] = ...) -> None: ...
+    chunk: int
+    def __init__(self, text: _Optional[str] = ..., sources: _Optional[_Iterable[int]] = ..., score: _Optional[float] = ..., chunk: _Optional[int] = ...) -> None: ...
 
 class TranslateResult(_message.Message):
-    __slots__ = ("texts", "route", "unknown_words")
+    __slots__ = ("texts", "route", "unknown_words", "checks")
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_WORDS_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
     texts: _containers.RepeatedScalarFieldContainer[str]
     route: _containers.RepeatedScalarFieldContainer[str]
     unknown_words: int
-    def __init__(self, texts: _Optional[_Iterable[str]] = ..., route: _Optional[_Iterable[str]] = ..., unknown_words: _Optional[int] = ...) -> None: ...
+    checks: _containers.RepeatedCompositeFieldContainer[Check]
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., route: _Optional[_Iterable[str]] = ..., unknown_words: _Optional[int] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("code", "detail", "retry_after_ms", "supported")
