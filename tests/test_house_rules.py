@@ -42,6 +42,7 @@ LEAVES: dict[str, set[str]] = {
     "processes": set(),
     "openers": set(),
     "records": {"errors"},
+    "events": {"records"},
     "languages": {"errors"},
     "heartbeat": {"errors"},
     "telemetry": {"errors", "config"},

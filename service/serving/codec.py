@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service import errors
+from service.events import Ended, Event, Piece
 from service.records import (
     Catalogue,
     Check,
     Chunk,
     Direction,
-    Ended,
-    Event,
     Job,
     ModelInfo,
     Outcome,
-    Piece,
     Segment,
     SummaryParams,
     SummaryResult,

@@ -7,13 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import EngineFailed
+from service.events import Ended, Event, Piece
 from service.records import (
     Check,
     Chunk,
-    Ended,
-    Event,
     Outcome,
-    Piece,
     SummaryResult,
     SummarySentence,
     Timing,
