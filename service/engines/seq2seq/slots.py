@@ -3,6 +3,9 @@
 A request keeps `width` rows (its beams; one when greedy) that share the keys and values of its source. Live requests
 always fill the first places of a lane, so that a step works on slices: the last one moves into the place of one that
 leaves, nobody else is copied. Lanes of their own for long sources keep short requests from paying for them.
+
+The rows of a request write into one cache, token by token, and each row knows which of its columns are its own past.
+So a beam search never copies keys: when hypotheses change places, only that knowledge does.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 _SHORTEST = 32
 _FIRST_STEPS = 32
+# Attention reads whole vectors of columns, and never so few that torch would multiply by a loop of its own (below 400
+# products): sums then run in one order whatever else is in the lane, and a row's result has the same bits in any company.
+_VECTOR = 16
+_LOOP_PRODUCTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class CacheShape:
     heads: int
     head_width: int
     scale: float | None = None
+
+    def columns(self, wanted: int) -> int:
+        """Return how many columns of a cache attention reads when `wanted` are in use."""
+        return _VECTOR * -(-max(wanted, -(-_LOOP_PRODUCTS // self.head_width)) // _VECTOR)
 
 
 def lane_length(source: int) -> int:
@@ -55,13 +65,15 @@ class Lane:
         self.positions: list[int] = []
         self._sources: list[int] = []
         self._shape = shape
-        self._source = source
-        self._own = _zeros(shape, 0, _FIRST_STEPS)
-        self._cross = _zeros(shape, 0, source)
-        self._steps = 0
+        self._scale = shape.head_width**-0.5 if shape.scale is None else shape.scale
+        columns = shape.columns(_FIRST_STEPS * width)
+        self._own = _Cache(shape, columns)
+        self._cross = _Cache(shape, shape.columns(source))
+        # What is added to the scores of each row: nought for columns of its past, minus infinity for others.
+        self._seen = torch.full((0, width, columns), -math.inf)
         self._reach = 0
-        self._at: Tensor | None = None
-        self._mask: Tensor | None = None
+        self._at: tuple[Tensor, Tensor] | int = 0
+        self._mask: Tensor = self._seen
         self._source_mask: Tensor | None = None
         self._joined = True
 
@@ -79,10 +91,13 @@ class Lane:
             length: of the source in tokens, without padding.
         """
         place = len(self.keys)
-        if place >= self._cross.shape[2]:
-            self._cross = _grown(self._cross, 2, max(1, 2 * place))
-            self._own = _grown(self._own, 2, self._cross.shape[2] * self.width)
-        self._cross[:, :, place, :, :length] = cross[:, :, :, :length]
+        if place >= self._cross.places:
+            places = max(1, 2 * place)
+            self._cross.grow(2, places)
+            self._own.grow(2, places)
+            self._seen = _grown(self._seen, 0, places, -math.inf)
+        self._cross.data[:, :, place, :, :length] = cross[:, :, :, :length]
+        self._seen[place] = -math.inf
         self.keys.append(key)
         self.positions.append(0)
         self._sources.append(length)
@@ -92,104 +107,156 @@ class Lane:
         """Free the rows of a request; the last one takes its place."""
         place, last = self.keys.index(key), len(self.keys) - 1
         if place != last:
-            used = self.positions[last]
-            here, there = (slice(at * self.width, (at + 1) * self.width) for at in (place, last))
-            self._own[:, :, here, :, :used] = self._own[:, :, there, :, :used]
-            self._cross[:, :, place, :, : self._sources[last]] = self._cross[:, :, last, :, : self._sources[last]]
+            self._own.move(last, place, self.positions[last] * self.width)
+            self._cross.move(last, place, self._sources[last])
+            self._seen[place] = self._seen[last]
         for kept in (self.keys, self.positions, self._sources):
             kept[place] = kept[last]
             kept.pop()
         self._joined = True
 
     def reorder(self, sources: Sequence[int]) -> None:
-        """Let each row go on from another row's past: `sources[i]` is the row whose cache row i takes over."""
+        """Let each row go on from another row's past: row i takes over the past of row `sources[i]` of its request."""
         if all(row == source for row, source in enumerate(sources)):
             return
-        used = max(self.positions)
-        rows = len(sources)
-        taken = self._own[:, :, :, :, :used].index_select(2, torch.tensor(sources))
-        self._own[:, :, :rows, :, :used] = taken
+        seen = self._seen.view(-1, self._seen.shape[2])[:, : self._reach]
+        seen[: len(sources)] = seen[torch.tensor(sources)]
 
     def begin(self) -> Tensor:
         """Make ready for one step of all rows and return their positions, [rows] int64."""
-        reach = max(self.positions) + 1
-        if reach > self._own.shape[4]:
-            self._own = _grown(self._own, 4, 2 * self._own.shape[4])
+        groups, width = len(self.keys), self.width
+        longest = max(self.positions)
+        self._reach = self._shape.columns((longest + 1) * width)
+        if self._reach > self._own.columns:
+            self._own.grow(4, 2 * self._own.columns)
+            self._seen = _grown(self._seen, 2, self._own.columns, -math.inf)
+        self._own.show(groups, self._reach)
         positions = torch.tensor(self.positions)
-        if self.width > 1:
-            positions = positions.repeat_interleave(self.width)
-        self._reach = reach
-        if min(self.positions) == reach - 1:
-            self._at, self._mask = None, None
+        beams = torch.arange(width)
+        columns = positions.unsqueeze(1) * width + beams
+        places = torch.arange(groups).unsqueeze(1)
+        self._seen[places, beams, columns] = 0.0
+        alike = min(self.positions) == longest
+        self._at = longest * width if alike else (places, columns)
+        seen = self._seen[:groups, :, : self._reach]
+        if groups == 1 or (alike and width == 1):
+            self._mask = seen[:1]
         else:
-            self._at = positions
-            unseen = torch.arange(reach) > positions.unsqueeze(1)
-            self._mask = torch.zeros(unseen.shape).masked_fill_(unseen, -math.inf)[:, None, None, :]
+            self._mask = self._by_head(seen.unsqueeze(1))
         if self._joined:
             self._note_sources()
-        return positions
+        return positions.repeat_interleave(width) if width > 1 else positions
 
     def end(self) -> None:
         """Count the token that the step has cached."""
         self.positions = [position + 1 for position in self.positions]
 
     def distances(self) -> Tensor:
-        """Return how far each cached key lies behind its row's query, [rows or 1, reach] int64; unseen ones count 0."""
-        behind = torch.arange(self._reach - 1, -1, -1).unsqueeze(0)
-        if self._at is None:
-            return behind
-        return (self._at.unsqueeze(1) - torch.arange(self._reach)).clamp_(min=0)
+        """Return how far each column lies behind the queries of its request, [requests, reach] int64, at least 0."""
+        steps = torch.arange(self._reach) // self.width
+        return (torch.tensor(self.positions).unsqueeze(1) - steps).clamp_(min=0)
 
-    def attend_self(self, layer: int, qkv: Tensor, bias: Tensor | None = None) -> Tensor:
+    def masked(self, bias: Tensor) -> Tensor:
+        """Return what is added to the scores where a position has a bias, [requests, heads, 1, reach]."""
+        return self._by_head(bias + self._seen[: len(self.keys), :, : self._reach].unsqueeze(1))
+
+    def attend_self(self, layer: int, qkv: Tensor, added: Tensor | None = None) -> Tensor:
         """Cache the keys and values of this step and return what its queries read.
 
         Args:
             layer: of the decoder.
             qkv: [rows, 3 * inner].
-            bias: added to the scores, [rows or 1, heads, 1, reach], or None.
+            added: to the scores, from `masked`, for models with a bias.
         Returns:
             [rows, inner].
         """
-        rows = qkv.shape[0]
-        heads = self._shape.heads
-        parts = qkv.view(rows, 3, heads, -1)
-        cache = self._own[layer]
-        if self._at is None:
-            cache[:, :rows, :, self._reach - 1] = parts[:, 1:].transpose(0, 1)
+        groups, width = len(self.keys), self.width
+        parts = qkv.view(groups, width, 3, self._shape.heads, -1)
+        data = self._own.data[layer]
+        if isinstance(self._at, int):
+            data[:, :groups, :, self._at : self._at + width] = parts[:, :, 1:].permute(2, 0, 3, 1, 4)
         else:
-            cache[:, torch.arange(rows), :, self._at] = parts[:, 1:]
-        mask = self._mask if bias is None else bias if self._mask is None else bias + self._mask
-        out = functional.scaled_dot_product_attention(
-            parts[:, 0].unsqueeze(2),
-            cache[0, :rows, :, : self._reach],
-            cache[1, :rows, :, : self._reach],
-            attn_mask=mask,
-            scale=self._shape.scale,
-        )
-        return out.reshape(rows, -1)
+            places, columns = self._at
+            data[:, places, :, columns] = parts[:, :, 1:]
+        return self._read(parts[:, :, 0], self._own.shown[layer], self._mask if added is None else added)
 
     def attend_cross(self, layer: int, query: Tensor) -> Tensor:
         """Return what the queries of this step, [rows, inner], read of their sources, [rows, inner]."""
-        rows = query.shape[0]
-        groups = rows // self.width
-        parts = query.view(groups, self.width, self._shape.heads, -1).transpose(1, 2)
-        reach = max(self._sources)
-        cache = self._cross[layer]
-        out = functional.scaled_dot_product_attention(
-            parts,
-            cache[0, :groups, :, :reach],
-            cache[1, :groups, :, :reach],
-            attn_mask=self._source_mask,
-            scale=self._shape.scale,
-        )
-        return out.transpose(1, 2).reshape(rows, -1)
+        parts = query.view(len(self.keys), self.width, self._shape.heads, -1)
+        return self._read(parts, self._cross.shown[layer], self._source_mask)
+
+    def _read(self, query: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
+        """Attention of few queries, [requests, width, heads, head_width], as three products of many small matrices.
+
+        torch's own attention takes twice as long here: it is made for many queries (`python -m bench.engine`).
+        """
+        groups, width, heads, size = query.shape
+        keys, values = cache
+        query = query.transpose(1, 2).reshape(groups * heads, width, size)
+        if mask is None:
+            scores = torch.baddbmm(query[:1, :1, :1], query, keys, beta=0, alpha=self._scale)
+        else:
+            scores = torch.baddbmm(mask, query, keys, alpha=self._scale)
+        out = torch.bmm(torch.softmax(scores, -1), values)
+        return out.view(groups, heads, width, size).transpose(1, 2).reshape(groups * width, heads * size)
+
+    def _by_head(self, added: Tensor) -> Tensor:
+        """[requests, 1 or heads, 1 or width, reach] -> [requests * heads, width, reach]."""
+        groups, heads = len(self.keys), self._shape.heads
+        return added.expand(groups, heads, self.width, -1).reshape(groups * heads, self.width, -1)
 
     def _note_sources(self) -> None:
-        reach = max(self._sources)
-        unseen = torch.arange(reach) >= torch.tensor(self._sources).unsqueeze(1)
-        mask = torch.zeros(unseen.shape).masked_fill_(unseen, -math.inf)[:, None, None, :]
-        self._source_mask = None if min(self._sources) == reach else mask
+        groups, heads = len(self.keys), self._shape.heads
+        reach = self._shape.columns(max(self._sources))
+        self._cross.show(groups, reach)
+        self._source_mask = None
+        if min(self._sources) < reach:
+            unseen = torch.arange(reach) >= torch.tensor(self._sources).unsqueeze(1)
+            mask = torch.zeros(unseen.shape).masked_fill_(unseen, -math.inf)[:, None, None, :]
+            self._source_mask = mask.expand(groups, heads, 1, reach).reshape(groups * heads, 1, reach)
         self._joined = False
+
+
+class _Cache:
+    """Keys and values, [layers, 2, places, heads, columns, head_width].
+
+    Attributes:
+        shown: of each layer, what attention reads: keys [places * heads, head_width, reach], values
+            [places * heads, reach, head_width].
+    """
+
+    def __init__(self, shape: CacheShape, columns: int) -> None:
+        # Zeros, not rubbish: what lies behind a mask is multiplied by nought, and nought times NaN is NaN.
+        self.data = torch.zeros(shape.layers, 2, 0, shape.heads, columns, shape.head_width)
+        self.shown: list[tuple[Tensor, Tensor]] = []
+        self._shows = (0, 0)
+
+    @property
+    def places(self) -> int:
+        """Requests it has room for."""
+        return self.data.shape[2]
+
+    @property
+    def columns(self) -> int:
+        """Tokens of one request it has room for, all rows counted."""
+        return self.data.shape[4]
+
+    def grow(self, dimension: int, size: int) -> None:
+        """Make a dimension longer."""
+        self.data = _grown(self.data, dimension, size, 0.0)
+        self._shows = (0, 0)
+
+    def move(self, source: int, target: int, columns: int) -> None:
+        """Copy the first columns of one place to another."""
+        self.data[:, :, target, :, :columns] = self.data[:, :, source, :, :columns]
+
+    def show(self, places: int, reach: int) -> None:
+        """Let attention read the first columns of the first places."""
+        if (places, reach) == self._shows:
+            return
+        self._shows = (places, reach)
+        live = self.data[:, :, :places, :, :reach].flatten(2, 3)
+        self.shown = [(keys.transpose(1, 2), values) for keys, values in live.unbind(0)]
 
 
 class Step:
@@ -209,13 +276,17 @@ class Step:
         """Return `Lane.distances` of every lane."""
         return [lane.distances() for lane in self._lanes]
 
-    def attend_self(self, layer: int, qkv: Tensor, biases: Sequence[Tensor] | None = None) -> Tensor:
+    def masked(self, biases: Sequence[Tensor]) -> list[Tensor]:
+        """Return `Lane.masked` of every lane."""
+        return [lane.masked(bias) for lane, bias in zip(self._lanes, biases, strict=True)]
+
+    def attend_self(self, layer: int, qkv: Tensor, added: Sequence[Tensor] | None = None) -> Tensor:
         """Cache keys and values of [R, 3 * inner] and return what the queries read, [R, inner]."""
-        given: Sequence[Tensor | None] = biases or [None] * len(self._lanes)
+        given: Sequence[Tensor | None] = added or [None] * len(self._lanes)
         if len(self._lanes) == 1:
             return self._lanes[0].attend_self(layer, qkv, given[0])
         parts = zip(self._lanes, torch.split(qkv, self._sizes), given, strict=True)
-        return torch.cat([lane.attend_self(layer, part, bias) for lane, part, bias in parts])
+        return torch.cat([lane.attend_self(layer, part, one) for lane, part, one in parts])
 
     def attend_cross(self, layer: int, query: Tensor) -> Tensor:
         """Return what [R, inner] queries read of their sources, [R, inner]."""
@@ -230,14 +301,9 @@ class Step:
             lane.end()
 
 
-def _zeros(shape: CacheShape, rows: int, length: int) -> Tensor:
-    # Zeros, not rubbish: what lies behind a mask is multiplied by nought, and nought times NaN is NaN.
-    return torch.zeros(shape.layers, 2, rows, shape.heads, length, shape.head_width)
-
-
-def _grown(cache: Tensor, dimension: int, size: int) -> Tensor:
+def _grown(cache: Tensor, dimension: int, size: int, fill: float) -> Tensor:
     shape = list(cache.shape)
     shape[dimension] = size
-    grown = cache.new_zeros(shape)
+    grown = cache.new_full(shape, fill)
     grown.narrow(dimension, 0, cache.shape[dimension]).copy_(cache)
     return grown

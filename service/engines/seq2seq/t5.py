@@ -65,8 +65,8 @@ class _DecoderLayer:
         self._cross_out = weights.linear(f"{at}.1.EncDecAttention.o")
         self._feed = _FeedForward(spec, weights, f"{at}.2")
 
-    def __call__(self, x: Tensor, step: Step, biases: Sequence[Tensor]) -> Tensor:
-        x = x + self._out(step.attend_self(self._index, self._qkv(self._norm(x)), biases))
+    def __call__(self, x: Tensor, step: Step, added: Sequence[Tensor]) -> Tensor:
+        x = x + self._out(step.attend_self(self._index, self._qkv(self._norm(x)), added))
         x = x + self._cross_out(step.attend_cross(self._index, self._query(self._cross_norm(x))))
         return self._feed(x)
 
@@ -167,10 +167,10 @@ class T5Model:
         """Take every live row one token further: [R] token ids -> [R, vocab] logits."""
         x = functional.embedding(ids, self._target).float()
         distances = step.distances()
-        biases: list[Tensor] = []
+        added: list[Tensor] = []
         for index, layer in enumerate(self._decoder):
             if index == 0 or not self.spec.shared_relative_bias:
-                biases = [self._biases[index].behind(found) for found in distances]
-            x = layer(x, step, biases)
+                added = step.masked([self._biases[index].behind(found) for found in distances])
+            x = layer(x, step, added)
         x = self._final(x)
         return self._head(x * self.spec.head_scale if self.spec.head_scale != 1.0 else x)
