@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from service.engines.seq2seq import layers
 from service.engines.seq2seq.layers import Encoder, EncoderRun
+from service.engines.seq2seq.rows import Rows
 from service.engines.seq2seq.slots import CacheShape, Step
 from service.engines.seq2seq.spec import ModelSpec
 from service.engines.seq2seq.weights import Weights
@@ -21,7 +22,7 @@ from service.engines.seq2seq.weights import Weights
 class _Embedding:
     """Tokens and positions of one side, as numbers."""
 
-    def __init__(self, spec: ModelSpec, weights: Weights, side: str, table: Tensor) -> None:
+    def __init__(self, spec: ModelSpec, weights: Weights, side: str, table: Rows) -> None:
         self._spec = spec
         self._table = table
         self._norm = weights.norm(f"{side}.layernorm_embedding", spec.norm_epsilon) if spec.embed_norm else None
@@ -52,11 +53,16 @@ class _Embedding:
         return self._sum(ids, places)
 
     def _sum(self, ids: Tensor, places: Tensor) -> Tensor:
-        embedded = functional.embedding(ids, self._table).float()
+        embedded = self._table(ids)
         if self._spec.embed_scale != 1.0:
             embedded = embedded * self._spec.embed_scale
         embedded = embedded + functional.embedding(places, self._positions)
         return embedded if self._norm is None else self._norm(embedded)
+
+
+def _feeding(spec: ModelSpec, norm: str) -> str | None:
+    """The norm, where the layer behind it is all that reads it; elsewhere the residual sum does too."""
+    return norm if spec.pre_norm else None
 
 
 class _EncoderLayer:
@@ -64,9 +70,10 @@ class _EncoderLayer:
         self._pre_norm = spec.pre_norm
         self._heads = spec.encoder_heads
         self._act = layers.activation(spec.activation)
-        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"))
+        own, last = (_feeding(spec, f"{at}.{name}") for name in ("self_attn_layer_norm", "final_layer_norm"))
+        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own)
         self._out = weights.linear(f"{at}.self_attn.out_proj")
-        self._up = weights.linear(f"{at}.fc1")
+        self._up = weights.linear(f"{at}.fc1", after=last)
         self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         self._norms = [
             weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in ("self_attn_layer_norm", "final_layer_norm")
@@ -90,13 +97,14 @@ class _DecoderLayer:
         self._index = index
         self._pre_norm = spec.pre_norm
         self._act = layers.activation(spec.activation)
-        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"))
-        self._out = weights.linear(f"{at}.self_attn.out_proj")
-        self._query = weights.linear(f"{at}.encoder_attn.q_proj")
-        self._cross_out = weights.linear(f"{at}.encoder_attn.out_proj")
-        self._up = weights.linear(f"{at}.fc1")
-        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         names = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
+        own, cross, last = (_feeding(spec, f"{at}.{name}") for name in names)
+        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own)
+        self._out = weights.linear(f"{at}.self_attn.out_proj")
+        self._query = weights.linear(f"{at}.encoder_attn.q_proj", after=cross)
+        self._cross_out = weights.linear(f"{at}.encoder_attn.out_proj")
+        self._up = weights.linear(f"{at}.fc1", after=last)
+        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         self._norms = [weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in names]
 
     def __call__(self, x: Tensor, step: Step) -> Tensor:
@@ -122,7 +130,7 @@ class BartModel:
     def __init__(self, spec: ModelSpec, weights: Weights) -> None:
         self.spec = spec
         self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads)
-        source, target = (weights.stored(f"{side}.embed_tokens.weight") for side in ("encoder", "decoder"))
+        source, target = weights.tables()
         self._source = _Embedding(spec, weights, "encoder", source)
         self._target = _Embedding(spec, weights, "decoder", target)
         self._encoder = Encoder(
@@ -134,12 +142,13 @@ class BartModel:
                 f"decoder.layers.{index}.encoder_attn.{part}_proj"
                 for index in range(spec.decoder_layers)
                 for part in "kv"
-            )
+            ),
+            after="encoder.layer_norm" if spec.final_norm else None,
         )
         self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
         self._final = weights.norm("decoder.layer_norm", spec.norm_epsilon) if spec.final_norm else None
-        bias = weights.take("final_logits_bias").flatten() if weights.has("final_logits_bias") else None
-        self._head = weights.head(weights.stored("lm_head.weight"), bias)
+        last = "decoder.layer_norm" if spec.final_norm else None
+        self._head = weights.linear("lm_head", bias="final_logits_bias", after=last)
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,9 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from service.engines.seq2seq.configuration import LoadError, read_json
+from service.engines.seq2seq.rows import Place, find_place
 from service.engines.seq2seq.spec import ModelSpec
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+_TABLES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 # Buffers and leftovers that old releases saved and nothing reads.
 _IGNORED = frozenset(
     {
@@ -32,7 +35,20 @@ _IGNORED = frozenset(
 )
 
 
-def load_tensors(folder: Path, spec: ModelSpec) -> dict[str, Tensor]:
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of a folder.
+
+    Attributes:
+        tensors: by name.
+        places: where embedding tables lie in files, for those in a format that allows to read them row by row.
+    """
+
+    tensors: dict[str, Tensor]
+    places: dict[str, Place]
+
+
+def load_tensors(folder: Path, spec: ModelSpec) -> Checkpoint:
     """Return every tensor the model needs, in the type it was saved in, memory-mapped where the format allows.
 
     The embeddings are `encoder.embed_tokens.weight`, `decoder.embed_tokens.weight` and `lm_head.weight`; those that are
@@ -42,9 +58,11 @@ def load_tensors(folder: Path, spec: ModelSpec) -> dict[str, Tensor]:
         LoadError: a file is missing, truncated or unsafe, or a tensor is missing, unknown or of another shape.
     """
     found: dict[str, Tensor] = {}
+    origins: dict[int, tuple[Path, str]] = {}
     for path in _files(folder):
         for name, tensor in _read(path):
             found[name.removeprefix("model.")] = tensor
+            origins[id(tensor)] = (path, name)
     found = {name: tensor for name, tensor in found.items() if name not in _IGNORED}
     _tie(found, spec)
     wanted = shapes(spec)
@@ -52,7 +70,12 @@ def load_tensors(folder: Path, spec: ModelSpec) -> dict[str, Tensor]:
     if spec.positions != "learned":  # the others are computed where a folder leaves them out
         needed -= {"encoder.embed_positions.weight", "decoder.embed_positions.weight"}
     _compare(found, wanted, needed)
-    return found
+    places = {}
+    for name in _TABLES:
+        path, saved = origins[id(found[name])]
+        if path.name.endswith(".safetensors"):
+            places[name] = find_place(path, saved)
+    return Checkpoint(found, places)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -84,7 +107,7 @@ def _read(path: Path) -> Iterator[tuple[str, Tensor]]:
         yield from _read_safetensors(path)
         return
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _load_pickled(path)
     except pickle.UnpicklingError:
         raise LoadError(f"{path.name} holds more than tensors, which is not safe to load") from None
     except (OSError, RuntimeError, EOFError, ValueError):
@@ -92,6 +115,13 @@ def _read(path: Path) -> Iterator[tuple[str, Tensor]]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise LoadError(f"{path.name} holds no table of tensors")
     yield from loaded.items()
+
+
+def _load_pickled(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError:  # a file of the old format cannot be mapped; a broken one fails again
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _read_safetensors(path: Path) -> Iterator[tuple[str, Tensor]]:

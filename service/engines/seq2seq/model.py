@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from service.engines.seq2seq.arrange import entries, layout_name
 from service.engines.seq2seq.bart import BartModel
+from service.engines.seq2seq.cache import CacheKey, open_cached
+from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.digest import source_digest
 from service.engines.seq2seq.layers import EncoderRun
-from service.engines.seq2seq.linear import Precision
-from service.engines.seq2seq.loader import load_tensors
+from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
+from service.engines.seq2seq.loader import load_tensors, shapes
+from service.engines.seq2seq.memory import trim
 from service.engines.seq2seq.slots import CacheShape, Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
-from service.engines.seq2seq.weights import Weights
+from service.engines.seq2seq.weights import CheckpointSource, LayerPlan, QuantizedSource, ShapeSource, Source, Weights
 
 
 class Seq2SeqModel(Protocol):
@@ -43,17 +50,77 @@ class Seq2SeqModel(Protocol):
 
 
 @torch.inference_mode()
-def load_model(folder: Path, precision: Precision = "fp32") -> Seq2SeqModel:
+def load_model(
+    folder: Path, precision: Precision = "fp32", *, digest: str = "", caches: Sequence[Path] | None = None
+) -> Seq2SeqModel:
     """Return the model of an unmodified Hugging Face folder.
 
+    Args:
+        folder: with configuration and weights.
+        precision: of the linear layers.
+        digest: of the folder's files where it is known; it names the quantized weights that are kept.
+        caches: folders that may hold quantized weights or take them, the best first; None is the folder itself.
     Raises:
-        LoadError: the folder is of another architecture, lacks a file or holds a broken one.
+        LoadError: the folder is of another architecture, lacks a file or holds a broken one, or this processor has no
+            exact int8 products.
     """
     spec = read_spec(folder)
-    return build(spec, load_tensors(folder, spec), precision)
+    plans = plan_layers(spec)
+    if precision == "int8":
+        bits = capability().int8_bits
+        if not bits:
+            raise LoadError("this processor has no exact int8 products; choose bf16 or fp32")
+        folders = [folder] if caches is None else caches
+        key = CacheKey(digest or source_digest(folder, folders), layout_name(plans), bits)
+        with open_cached(
+            lambda: entries(load_tensors(folder, spec).tensors, plans, bits=bits), key=key, folders=folders
+        ) as stored:
+            model = _build(spec, QuantizedSource(stored), plans, precision)
+    else:
+        loaded = load_tensors(folder, spec)
+        model = _build(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
+    trim()
+    return model
 
 
-def build(spec: ModelSpec, tensors: dict[str, Tensor], precision: Precision = "fp32") -> Seq2SeqModel:
-    """Return a model over tensors that fit its specification; the table is emptied."""
-    weights = Weights(tensors, precision)
+def plan_layers(spec: ModelSpec) -> list[LayerPlan]:
+    """Return the layers that a model of this specification asks for, in its order."""
+    found: list[LayerPlan] = []
+    source = ShapeSource(shapes(spec))
+
+    def note(plan: LayerPlan) -> Linear:
+        found.append(plan)
+        return _NoLayer(*source.shape(plan))
+
+    _construct(spec, Weights(source, note))
+    return found
+
+
+class _NoLayer:
+    """Stands where a layer will be."""
+
+    def __init__(self, out_features: int, in_features: int) -> None:
+        self.in_features, self.out_features = in_features, out_features
+
+    def __call__(self, x: Tensor) -> Tensor:
+        raise NotImplementedError("this model has no weights")
+
+
+def _build(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precision: Precision) -> Seq2SeqModel:
+    """Return a model whose layers were packed on several threads at once."""
+
+    @torch.inference_mode()
+    def make(plan: LayerPlan) -> Linear:
+        weight, bias = source.layer(plan)
+        return make_linear(weight, bias, precision=precision, nonnegative=plan.nonnegative)
+
+    known = ShapeSource(shapes(spec))
+    # The largest first, or the head alone would keep one thread busy when all else is done.
+    order = sorted(plans, key=lambda plan: math.prod(known.shape(plan)), reverse=True)
+    with ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="packing") as pool:
+        jobs = {plan.key: pool.submit(make, plan) for plan in order}
+        return _construct(spec, Weights(source, lambda plan: jobs.pop(plan.key).result()))
+
+
+def _construct(spec: ModelSpec, weights: Weights) -> Seq2SeqModel:
     return T5Model(spec, weights) if spec.family == "t5" else BartModel(spec, weights)

@@ -23,7 +23,7 @@ class _FeedForward:
         self._act = layers.activation(spec.activation)
         self._gated = spec.gated_ffn
         parts = ("wi_0", "wi_1") if spec.gated_ffn else ("wi",)
-        self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts))
+        self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts), after=f"{at}.layer_norm")
         positive = spec.activation == "relu" and not spec.gated_ffn
         self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive)
         self._norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
@@ -42,7 +42,7 @@ class _EncoderLayer:
         self._heads = spec.encoder_heads
         self._bias = bias
         self._norm = weights.norm(f"{at}.0.layer_norm", spec.norm_epsilon)
-        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"))
+        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm")
         self._out = weights.linear(f"{at}.0.SelfAttention.o")
         self._feed = _FeedForward(spec, weights, f"{at}.1")
 
@@ -58,10 +58,10 @@ class _DecoderLayer:
         at = f"decoder.block.{index}.layer"
         self._index = index
         self._norm = weights.norm(f"{at}.0.layer_norm", spec.norm_epsilon)
-        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"))
+        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm")
         self._out = weights.linear(f"{at}.0.SelfAttention.o")
         self._cross_norm = weights.norm(f"{at}.1.layer_norm", spec.norm_epsilon)
-        self._query = weights.linear(f"{at}.1.EncDecAttention.q")
+        self._query = weights.linear(f"{at}.1.EncDecAttention.q", after=f"{at}.1.layer_norm")
         self._cross_out = weights.linear(f"{at}.1.EncDecAttention.o")
         self._feed = _FeedForward(spec, weights, f"{at}.2")
 
@@ -130,7 +130,7 @@ class T5Model:
     def __init__(self, spec: ModelSpec, weights: Weights) -> None:
         self.spec = spec
         self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads, 1.0)
-        self._source, self._target = (weights.stored(f"{side}.embed_tokens.weight") for side in ("encoder", "decoder"))
+        self._source, self._target = weights.tables()
         biases = _biases(spec, weights, "encoder", spec.encoder_layers)
         self._encoder = Encoder(
             [_EncoderLayer(spec, weights, index, bias) for index, bias in enumerate(biases)],
@@ -141,18 +141,19 @@ class T5Model:
                 f"decoder.block.{index}.layer.1.EncDecAttention.{part}"
                 for index in range(spec.decoder_layers)
                 for part in "kv"
-            )
+            ),
+            after="encoder.final_layer_norm",
         )
         self._biases = _biases(spec, weights, "decoder", spec.decoder_layers)
         self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
         self._final = weights.norm("decoder.final_layer_norm", spec.norm_epsilon)
-        self._head = weights.head(weights.stored("lm_head.weight"), None)
+        self._head = weights.linear("lm_head", after="decoder.final_layer_norm")
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
         ids = layers.pad_batch(sources, self.spec.generation.pad)
         lengths = tuple(map(len, sources))
-        hidden = functional.embedding(ids, self._source).float()
+        hidden = self._source(ids)
         return EncoderRun(hidden, lengths, layers.padding_mask(lengths, ids.shape[1]))
 
     def advance(self, run: EncoderRun, count: int) -> bool:
@@ -165,7 +166,7 @@ class T5Model:
 
     def step(self, ids: Tensor, step: Step) -> Tensor:
         """Take every live row one token further: [R] token ids -> [R, vocab] logits."""
-        x = functional.embedding(ids, self._target).float()
+        x = self._target(ids)
         distances = step.distances()
         added: list[Tensor] = []
         for index, layer in enumerate(self._decoder):
