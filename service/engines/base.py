@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from service.errors import PrecisError
 from service.records import Job, ModelInfo, Result, Usage
@@ -21,11 +21,23 @@ class RowWork:
     """Work for one row, made by `prepare`.
 
     `cost` is what the row takes from the queue's budget, at least 1, in the engine's unit: padded tokens, or characters
-    where nothing is padded. `payload` is the engine's own.
+    where nothing is padded. `payload` is the engine's own. `segment` is the segment of a translation, or the chunk of a
+    summary, that the row belongs to; `followed` is set by the loop when somebody reads along.
     """
 
     cost: int
     payload: object
+    segment: int = 0
+    followed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """More text of a followed row; with `replaces`, text that stands for all that was said of the row before."""
+
+    row_id: int
+    text: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +99,16 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release what the engine holds; no call follows."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """What an engine can do besides that shows the text of rows before they end."""
+
+    def written(self) -> list[RowText]:
+        """The new text of followed rows after a step, those that ended in it included.
+
+        What was said is taken back only by `replaces`. When a row has ended, what was said of it is its whole text.
+        """
         ...

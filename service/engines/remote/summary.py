@@ -9,7 +9,7 @@ from service.engines.remote import chunks, output, prompts
 from service.engines.remote.asking import Asker, Client, side_by_side
 from service.engines.remote.prompts import CHARACTERS_PER_SENTENCE, Fence, Prompt
 from service.engines.remote.reply import Reply
-from service.engines.remote.sources import SourceIndex
+from service.engines.sources import SourceIndex
 from service.records import Job, SummaryResult, SummarySentence, Usage
 
 # More than anybody asks of a summary; the caller's bound may be in characters and then says little about sentences.

@@ -12,7 +12,7 @@ from service import languages
 from service.config import DEFAULT_REMOTE_LANGUAGES
 from service.engines.remote import chunks, output
 from service.engines.remote.prompts import disarm, rearm
-from service.engines.remote.sources import SourceIndex
+from service.engines.sources import SourceIndex
 from service.records import Segment
 
 NOTHING: frozenset[str] = frozenset()

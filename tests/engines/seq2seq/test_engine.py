@@ -15,14 +15,27 @@ import transformers as hf
 
 from service.engines.base import RowDone
 from service.engines.catalogue import ModelRow
+from service.engines.seq2seq import guards
+from service.engines.seq2seq.assembly import Row
 from service.engines.seq2seq.configuration import LoadError
-from service.engines.seq2seq.engine import Languages, Seq2SeqEngine, _Piece
+from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import capability
 from service.engines.seq2seq.opening import open_engine
 from service.engines.seq2seq.packing import cut_text, pack
 from service.engines.seq2seq.runner import Budget
 from service.errors import BadRequest, NoText, UnsupportedLanguage
-from service.records import Job, Outcome, Segment, SummaryParams, SummaryResult, Task, TranslateResult
+from service.records import (
+    Action,
+    Check,
+    Chunk,
+    Job,
+    Outcome,
+    Segment,
+    SummaryParams,
+    SummaryResult,
+    Task,
+    TranslateResult,
+)
 from service.serving.dispatcher import Dispatcher
 from tests.engines.seq2seq import toy
 
@@ -183,16 +196,30 @@ def test_a_lost_language_is_refused_at_load(folder: Path) -> None:
         open_engine(folder, TRANSLATE, Languages({"en": "en", "it": "__it__"}))
 
 
-def test_a_summary_names_the_segments_of_its_chunk(folder: Path) -> None:
-    """Segments are packed into chunks, and each sentence points at those of its chunk."""
+def test_a_summary_names_its_chunks_and_the_segments_of_each_sentence(folder: Path) -> None:
+    """Segments are packed into chunks, all of the text is in one, and each sentence points at segments of its chunk."""
     engine = open_engine(folder, SUMMARIZE, Languages({"en": "en"}))
     segments = [toy.say("en", [number % toy.WORDS] * 9) for number in range(6)]
     rows = engine.prepare(job(*segments, target="", task=Task.SUMMARIZE))
     assert [row.payload.segments for row in rows] == [(0, 1, 2), (3, 4, 5)]  # type: ignore[attr-defined]
     (outcome,) = run(engine, job(*segments, target="", task=Task.SUMMARIZE, most=2))
     assert isinstance(outcome.result, SummaryResult), outcome.error
-    assert [sentence.sources for sentence in outcome.result.sentences] == [(0, 1, 2), (3, 4, 5)]
-    assert all(sentence.text for sentence in outcome.result.sentences)
+    assert outcome.result.chunks == (Chunk(0, 0, 2, len(segments[2])), Chunk(3, 0, 5, len(segments[5])))
+    assert [sentence.chunk for sentence in outcome.result.sentences] == [0, 1]
+    for sentence, allowed in zip(outcome.result.sentences, ({0, 1, 2}, {3, 4, 5}), strict=True):
+        assert sentence.text and set(sentence.sources) <= allowed
+    long = toy.say("en", [number % toy.WORDS for number in range(70)]) + " "
+    (outcome,) = run(engine, job(segments[0], long, segments[1], target="", task=Task.SUMMARIZE))
+    assert isinstance(outcome.result, SummaryResult), outcome.error
+    read = [(0, segments[0]), (1, long), (2, segments[1])]
+    places = [(index, at) for index, text in read for at in range(len(text))]
+    covered = [
+        place
+        for one in outcome.result.chunks
+        for place in places
+        if (one.first, one.start) <= place < (one.last, one.end)
+    ]
+    assert covered == places
 
 
 def test_cuts_lose_nothing() -> None:
@@ -224,12 +251,77 @@ def test_chunks_are_about_equally_full() -> None:
 def test_a_translation_without_an_end_is_an_error_and_not_a_cut_one(engine: Seq2SeqEngine) -> None:
     """Half a translation would look like a whole one."""
     (work,) = engine.prepare(job(toy.say("en", [1, 2, 3])))
-    piece = work.payload
-    assert isinstance(piece, _Piece)
-    short = replace(piece, params=replace(piece.params, max_new_tokens=2))
+    row = work.payload
+    assert isinstance(row, Row)
+    short = replace(row, params=replace(row.params, max_new_tokens=2))
     engine.admit([(90_001, replace(work, payload=short))])
     done: list[RowDone] = []
     while not done:
         done = engine.step()
     assert done[0].error is not None
     assert "no end" in done[0].error.detail
+
+
+def strange(count: int, seed: int) -> list[str]:
+    """Sentences longer than any the model has seen, which it translates badly."""
+    chooser = random.Random(seed)
+    return [toy.say("en", [chooser.randrange(toy.WORDS) for _ in range(chooser.randint(8, 20))]) for _ in range(count)]
+
+
+def test_doubted_rows_are_decoded_again_and_disturb_nobody(engine: Seq2SeqEngine) -> None:
+    """What is delivered passes the guards or is flagged, and neighbours write what they write without them."""
+    chooser = random.Random(7)
+    plain = [job(toy.say("en", [chooser.randrange(toy.WORDS) for _ in range(3)])) for _ in range(12)]
+    odd = [job(text) for text in strange(16, 3)]
+    mixed = run(engine, *(one for pair in zip(plain, odd, strict=False) for one in pair), *odd[12:])
+    together = [*mixed[0:24:2], *mixed[1:24:2], *mixed[24:]]
+    assert [texts(one) for one in together[:12]] == [texts(one) for one in run(engine, *plain)]
+    assert together[12:] != [] and [texts(one) for one in together[12:]] == [texts(run(engine, one)[0]) for one in odd]
+    actions = []
+    for asked, outcome in zip([*plain, *odd], together, strict=True):
+        assert isinstance(outcome.result, TranslateResult)
+        doubts = {verdict.reason for verdict in guards.check(asked.segments[0].text, texts(outcome)[0], "en", "fr")}
+        by_action = {action: {one.check for one in outcome.result.checks if one.action == action} for action in Action}
+        assert by_action[Action.FLAGGED] == doubts
+        assert not by_action[Action.REDECODED] & doubts
+        actions += [one.action for one in outcome.result.checks]
+    assert "redecoded" in actions
+
+
+def test_checks_name_their_segment(engine: Seq2SeqEngine) -> None:
+    """Of several segments the doubted one is named."""
+    odd = next(one for one in strange(16, 3) if checks(run(engine, job(one))[0]))
+    (outcome,) = run(engine, job(toy.say("en", [1, 2]), toy.say("en", [3]), odd, toy.say("en", [4, 5])))
+    assert {one.segment for one in checks(outcome)} == {2}
+
+
+def checks(outcome: Outcome) -> tuple[Check, ...]:
+    """What the guards had to say of a translation."""
+    assert isinstance(outcome.result, TranslateResult), outcome.error
+    return outcome.result.checks
+
+
+def test_a_doubted_row_that_leaves_is_forgotten(engine: Seq2SeqEngine) -> None:
+    """A row may be evicted at any step of any attempt, and its place is free again."""
+    odd = next(one for one in strange(16, 3) if checks(run(engine, job(one))[0]))
+    (work,) = engine.prepare(job(odd))
+    free = engine.free_rows()
+    for steps in range(1, 60):
+        engine.admit([(5000 + steps, work)])
+        ended = any([engine.step() for _ in range(steps)][-1:])
+        assert ended or engine.free_rows() < free
+        engine.evict([5000 + steps])
+        assert engine.free_rows() == free
+        if ended:
+            break
+    else:
+        pytest.fail("the row never ended")
+
+
+def test_doubted_rows_go_before_new_ones(folder: Path) -> None:
+    """With room for four rows a beam search of four waits for all of them and holds up new rows meanwhile."""
+    small = open_engine(folder, TRANSLATE, LANGUAGES, budget=Budget(rows=4))
+    odd = strange(16, 3)
+    outcomes = run(small, *map(job, odd))
+    assert all(outcome.error is None for outcome in outcomes)
+    assert small.free_rows() == 4
