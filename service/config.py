@@ -77,8 +77,16 @@ class Settings(BaseModel):
         description="folder for sockets, heartbeats and metric files; one sub-folder a port is made in it",
     )
 
+    # processors
+    cpus: float = Field(
+        0, ge=0, le=1024, description="CPUs to use at most; 0: what affinity and control group quota grant"
+    )
+    engine_threads: int = Field(
+        0, ge=0, le=256, description="threads of a neural engine; 0: one a whole CPU, less one from 4 on beside an API"
+    )
+
     # API processes
-    api_workers: int = Field(0, ge=0, le=64, description="gunicorn workers; 0: one a CPU granted, at most 4")
+    api_workers: int = Field(0, ge=0, le=64, description="gunicorn workers; 0: one a whole CPU, at most 4")
     api_threads: int = Field(32, ge=1, le=512, description="requests one worker serves at a time")
     api_backlog: int = Field(128, ge=0, le=4096, description="complete requests one worker keeps waiting for a thread")
     api_connections: int = Field(1000, ge=16, le=20000, description="open connections one worker holds")
@@ -113,7 +121,6 @@ class Settings(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto", description="of neural models; auto: by processor"
     )
-    engine_threads: int = Field(0, ge=0, le=256, description="threads of neural engines; 0: one a CPU granted")
     coalesce: bool = Field(True, description="identical requests in flight share one computation")
     apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
     apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
@@ -198,11 +205,6 @@ class Settings(BaseModel):
     def model_listen(self) -> str:
         """gRPC address the model process listens on, resolved."""
         return self.model_bind or f"unix:{self.run_folder}/model.sock"
-
-    @property
-    def workers_effective(self) -> int:
-        """The number of gunicorn workers, resolved from the CPUs granted."""
-        return self.api_workers or max(1, min(4, len(os.sched_getaffinity(0))))
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

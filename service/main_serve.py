@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from service import telemetry
+from service import cpus, telemetry
 from service.config import Settings, SettingsError
 from service.heartbeat import ages
 from service.management import ManagementServer, Page
@@ -47,10 +47,9 @@ class Supervisor:
         self._metrics = self._folder / "metrics"
         self._wake = threading.Event()
         self._stop_signals = 0
-        env = dict(os.environ, SUPERVISOR_PID=str(os.getpid()))
+        self._cpus = cpus.decide(settings, shared=role == "all")
+        env = os.environ | self._cpus.environment(os.environ) | {"SUPERVISOR_PID": str(os.getpid())}
         env[telemetry.MULTIPROCESS_VARIABLE] = str(self._metrics)
-        # Engines size their own threads; a linear algebra library must not start one for each core on top.
-        env.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._api = Child("api", GUNICORN, env, self._ended)
         self._model = Child("model", MODEL, env, self._ended)
         self._children = [self._model, self._api] if role == "all" else [self._api]
@@ -64,6 +63,7 @@ class Supervisor:
             OSError: an address is taken.
         """
         self._prepare()
+        log.info("%s", self._cpus)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGCHLD, self._on_child)
@@ -145,7 +145,7 @@ class Supervisor:
     def _all_up(self, host: str) -> bool:
         """Every API worker beats and the model process answers."""
         workers = len(ages(self._heartbeats, "api"))
-        return workers >= self._settings.workers_effective and _answers(host, self._settings.port, "/v1/models")
+        return workers >= self._cpus.api_workers and _answers(host, self._settings.port, "/v1/models")
 
     def _announce_ready(self) -> None:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
@@ -205,7 +205,7 @@ def serve(settings: Settings, role: str, *, announce: bool = True) -> int:
     """
     os.umask(0o077)
     if role == "model":
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        os.environ.update(cpus.decide(settings, shared=False).environment(os.environ))
         os.execv(sys.executable, [sys.executable, "-m", "service.main_model"])  # noqa: S606 - the same interpreter
     telemetry.configure_logging("serve", settings.log_level)
     try:

@@ -41,6 +41,7 @@ LEAVES: dict[str, set[str]] = {
     "version": set(),
     "processes": set(),
     "openers": set(),
+    "cpus": {"config"},
     "records": {"errors"},
     "events": {"records"},
     "languages": {"errors"},

@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from service import telemetry
+from service import cpus, telemetry
 from service.config import load
 
 # File descriptors beside client connections: listeners, logs, gRPC channels, pipes.
@@ -70,7 +70,7 @@ _settings = load()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = [f"{_host}:{_settings.port}"]
-workers = _settings.workers_effective
+workers = cpus.decide(_settings, shared=False).api_workers
 threads = _settings.api_threads
 worker_class = "service.api.edge.EdgeWorker"
 worker_connections = max(_settings.api_connections, threads + 1)

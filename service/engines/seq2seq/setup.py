@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 
 import torch
 
+from service import cpus
 from service.config import Settings, SettingsError
 from service.engines.base import Engine
 from service.engines.catalogue import ModelRow
@@ -34,7 +34,7 @@ def create(settings: Settings) -> Loaded:
     Raises:
         SettingsError: an id that the list does not have.
     """
-    torch.set_num_threads(settings.engine_threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(cpus.decide(settings, shared=False).engine_threads)
     engines: dict[str, Engine] = {}
     missing: list[str] = []
     for model_id in settings.models_effective:
