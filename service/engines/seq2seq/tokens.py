@@ -6,21 +6,25 @@ several threads tokenise at a time.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from transformers import AutoTokenizer
-
+from service.engines.seq2seq import vocabulary
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.spec import ModelSpec
 
 # Where a model wants to be told its languages: M2M100, NLLB and mBART-50 read the source's token first and are made to
-# write the target's; SMaLL-100, Marian and MADLAD read the target's first; mBART reads the source's last and starts
-# from the target's; models of one direction are told nothing.
-LanguageStyle = Literal["source_first", "target_first", "source_last", "none"]
-_WRITTEN = ("{}", "__{}__", "<2{}>", ">>{}<<")
+# write the target's; NLLB's legacy order reads the source's behind the text; SMaLL-100, Marian and MADLAD read the
+# target's first; mBART reads the source's last and starts from the target's; models of one direction are told nothing.
+LanguageStyle = Literal["source_first", "source_behind", "target_first", "source_last", "none"]
+_FORCING = ("source_first", "source_behind")
+# What English summarizers learnt from: news whose punctuation stands apart, and Pegasus's line ends.
+_SPACED = re.compile(r" +([.,?!])(?=\s|$)")
+_LINE_END = " ?<n> ?"
+_BYTES = re.compile(r"(?:<0x[0-9A-F]{2}>)+")
 
 
 class Tokens:
@@ -47,39 +51,58 @@ class Tokens:
     ) -> None:
         self._lock = threading.Lock()
         self._spec = spec
-        self._tokenizer = _open(folder)
-        self._special = frozenset(self._tokenizer.all_special_ids)
+        self._tokenizer = vocabulary.open_tokenizer(folder, spec)
         self._unknown: int | None = self._tokenizer.unk_token_id
-        self._ids = {tag: self._language(tag, code) for tag, code in codes.items()} if style != "none" else {}
-        self._style: LanguageStyle = style or _usual_style(spec, self._ids, folder)
-        self._languages = frozenset(self._ids.values())
-        highest = max((*self._ids.values(), len(self._tokenizer) - 1))
-        if highest >= max(spec.source_vocab, spec.vocab) and self._style != "none":
-            self._check_range()
-        self._prefix = self._encode([prefix])[0] if prefix else []
+        self._ids = vocabulary.language_ids(self._tokenizer, codes) if style != "none" else {}
+        self._style: LanguageStyle = style or _usual_style(spec, self._ids, self._tokenizer)
+        steering = vocabulary.steering(self._tokenizer, self._ids.values())
+        self._steering = frozenset(steering)
+        self._dropped = self._steering | {self._unknown}
+        own_end = self._tokenizer.eos_token_id
+        self._eos: int = spec.generation.eos[0] if own_end is None else own_end
+        self._before, self._after = vocabulary.around(self._tokenizer)
+        if not self._after:
+            self._after = (self._eos,)
+        self._disarm = vocabulary.Disarmer((), False)
+        swallowed = [text for index, text in steering.items() if index in self._raw([text])[0]]
+        self._disarm = vocabulary.Disarmer(swallowed, hasattr(self._tokenizer, "remove_language_code"))
+        self._leads = {tag: self._lead(index) for tag, index in self._ids.items()}
+        self._prefix = prefix
+        self._check_ranges()
 
     @property
     def overhead(self) -> int:
-        """Tokens that stand around the text of a source."""
-        return len(self._prefix) + 1 + (self._style != "none")
+        """The most tokens that stand around the text of a source."""
+        around = {
+            "none": len(self._before) + len(self._after),
+            "target_first": 1 + max(map(len, self._leads.values()), default=0),
+        }
+        prefix = len(self._raw([self._prefix])[0]) + 1 if self._prefix else 0
+        return around.get(self._style, 2) + prefix
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text alone."""
         return [len(ids) for ids in self._encode(texts)] if texts else []
 
+    def blank(self, text: str) -> bool:
+        """Whether a text holds nothing the vocabulary knows: only blanks, or only characters unknown to it."""
+        return not self.text(self._encode([text])[0])
+
     def source(self, text: str, source: str, target: str) -> tuple[int, ...]:
         """Return the ids of a source text with everything the model wants around it; tags that it knows."""
-        eos = self._spec.generation.eos[0]
-        ids = [*self._prefix, *self._encode([text])[0]]
+        # The prefix is part of the text, as the model was trained: where they meet, their letters may share a token.
+        ids = self._encode([text], self._prefix)[0]
         if self._style == "source_first":
-            return (self._ids[source], *ids, eos)
+            return (self._ids[source], *ids, self._eos)
         if self._style == "target_first":
-            return (self._ids[target], *ids, eos)
-        return (*ids, eos, self._ids[source]) if self._style == "source_last" else (*ids, eos)
+            return (*self._leads[target], *ids, self._eos)
+        if self._style == "none":
+            return (*self._before, *ids, *self._after)
+        return (*ids, self._eos, self._ids[source])
 
     def forced(self, target: str) -> int | None:
         """Return the token an output in this language is made to begin with, or None."""
-        return self._ids[target] if self._style == "source_first" else None
+        return self._ids[target] if self._style in _FORCING else None
 
     def start(self, target: str) -> int | None:
         """Return the token decoding starts from where it depends on the language, or None."""
@@ -91,53 +114,60 @@ class Tokens:
 
     def text(self, ids: Sequence[int]) -> str:
         """Return the text of an output, without special tokens."""
-        dropped = self._special | self._languages
-        kept = [token for token in ids if token not in dropped]
+        kept = [token for token in ids if token not in self._dropped]
         with self._lock:
-            return str(self._tokenizer.decode(kept, clean_up_tokenization_spaces=False)).strip()
+            found = str(self._tokenizer.decode(kept, clean_up_tokenization_spaces=False))
+        if "<0x" in found:
+            found = _BYTES.sub(lambda match: _characters(match[0]), found)
+        if self._spec.model_type == "pegasus":
+            found = re.sub(_LINE_END, "\n", found)
+        if self._spec.model_type in ("bart", "pegasus"):
+            found = _SPACED.sub(r"\1", found)
+        return found.strip()
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def _encode(self, texts: Sequence[str], prefix: str = "") -> list[list[int]]:
         # Text is text: `</s>` in an article must not end it, `__fr__` must not change its language.
+        found = self._raw([prefix + self._disarm(text) for text in texts])
+        return [[token for token in ids if token not in self._steering] for ids in found]
+
+    def _raw(self, texts: Sequence[str]) -> list[list[int]]:
         with self._lock:
             found: list[list[int]] = self._tokenizer(
-                list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
+                list(texts),
+                add_special_tokens=False,
+                split_special_tokens=True,
+                truncation=False,
+                padding=False,
+                verbose=False,
             )["input_ids"]
-        inert = self._special - {self._unknown}
-        return [[token for token in ids if token not in inert] for ids in found]
+        return found
 
-    def _language(self, tag: str, code: str) -> int:
-        for pattern in _WRITTEN:
-            token = pattern.format(code)
-            found = self._tokenizer.convert_tokens_to_ids(token)
-            if (
-                isinstance(found, int)
-                and found != self._unknown
-                and self._tokenizer.convert_ids_to_tokens(found) == token
-                and found < max(self._spec.source_vocab, self._spec.vocab)
-            ):
-                return found
-        raise LoadError(f"the vocabulary has no token for the language {tag} (written {code} for this model)")
+    def _lead(self, index: int) -> tuple[int, ...]:
+        """What a language is where it is written as part of the text: its token, for T5 behind the mark of a blank."""
+        written = tuple(self._raw([str(self._tokenizer.convert_ids_to_tokens(index))])[0])
+        return written if index in written and self._unknown not in written else (index,)
 
-    def _check_range(self) -> None:
-        if any(found >= self._spec.vocab for found in self._ids.values()):
+    def _check_ranges(self) -> None:
+        """Refuse what would look up an embedding that is not there; tokens that no text becomes may lie beyond."""
+        text = (index for index in self._tokenizer.get_vocab().values() if index not in self._steering)
+        around = (*self._before, *self._after) if self._style == "none" else ()
+        if max((*text, *around, self._eos)) >= self._spec.source_vocab:
+            raise LoadError("the tokenizer has tokens that the model has no embedding for; is it another model's?")
+        highest = max(self._ids.values(), default=0)
+        written = self._style in (*_FORCING, "source_last")
+        if highest >= self._spec.source_vocab or (written and highest >= self._spec.vocab):
             raise LoadError("the tokenizer has language tokens that the model has no embedding for")
 
 
-def _open(folder: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # a tokenizer may fail in as many ways as there are files
-        raise LoadError(f"the folder has no usable tokenizer ({type(error).__name__})") from error
+def _characters(bytes_written: str) -> str:
+    return bytes.fromhex(bytes_written.replace("<0x", "").replace(">", "")).decode("utf-8", "replace").replace("\0", "")
 
 
-def _usual_style(spec: ModelSpec, ids: Mapping[str, int], folder: Path) -> LanguageStyle:
+def _usual_style(spec: ModelSpec, ids: Mapping[str, int], tokenizer: Any) -> LanguageStyle:
     if not ids:
         return "none"
     if spec.model_type == "m2m_100":
-        return "source_first"
+        return "source_behind" if getattr(tokenizer, "legacy_behaviour", False) else "source_first"
     if spec.model_type == "mbart":
-        text = (
-            (folder / "tokenizer_config.json").read_text("utf-8") if (folder / "tokenizer_config.json").exists() else ""
-        )
-        return "source_last" if '"MBartTokenizer' in text else "source_first"
+        return "source_last" if type(tokenizer).__name__ == "MBartTokenizer" else "source_first"
     return "target_first"

@@ -192,7 +192,7 @@ def test_special_tokens_in_a_text_are_text(engine: Seq2SeqEngine) -> None:
 
 def test_a_lost_language_is_refused_at_load(folder: Path) -> None:
     """A code that the vocabulary has not is an error that names it, not a translation into something else."""
-    with pytest.raises(LoadError, match=r"language it \(written __it__"):
+    with pytest.raises(LoadError, match=r"no token for it \(written __it__\)$"):
         open_engine(folder, TRANSLATE, Languages({"en": "en", "it": "__it__"}))
 
 
