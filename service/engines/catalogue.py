@@ -15,7 +15,7 @@ class ModelRow:
     """One model of the list.
 
     `languages` is empty when the engine itself reports languages or directions; `auto` picks the lowest
-    `rank` loaded.
+    `rank` loaded. `max_tokens` is the longest source of one segment, 0 where the model alone decides.
     """
 
     id: str
@@ -25,6 +25,7 @@ class ModelRow:
     quality: str
     licence: str
     languages: tuple[str, ...] = ()
+    max_tokens: int = 0
 
 
 def parse_rows(text: str) -> tuple[ModelRow, ...]:
@@ -46,6 +47,7 @@ def parse_rows(text: str) -> tuple[ModelRow, ...]:
                 quality=str(table["quality"]),
                 licence=str(table["licence"]),
                 languages=tuple(str(tag) for tag in table.get("languages", ())),
+                max_tokens=int(table.get("max_tokens", 0)),
             )
         except KeyError as error:
             raise ValueError(f"model {table.get('id', '?')}: no {error.args[0]}") from None

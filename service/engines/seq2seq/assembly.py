@@ -73,14 +73,16 @@ class RowMaker:
         model: decides limits and how rows are decoded.
         tokens: of the same folder.
         beams: of each row; None is what the checkpoint wants.
+        longest: source of one row in tokens; 0 is what the model has positions for.
     """
 
-    def __init__(self, model: Seq2SeqModel, tokens: Tokens, beams: int | None) -> None:
+    def __init__(self, model: Seq2SeqModel, tokens: Tokens, beams: int | None, longest: int = 0) -> None:
         spec = model.spec
         self._generation = spec.generation
         self._tokens = tokens
         self._beams = beams
-        self._limit = min(spec.max_positions or _LONGEST_SOURCE, _LONGEST_SOURCE) - tokens.overhead
+        longest = min(longest or _LONGEST_SOURCE, spec.max_positions or _LONGEST_SOURCE, _LONGEST_SOURCE)
+        self._limit = longest - tokens.overhead
         self._longest = min(spec.max_positions or _LONGEST_OUTPUT, _LONGEST_OUTPUT) - 1
         self._params: dict[tuple[str, int], DecodeParams] = {}
 
@@ -88,6 +90,9 @@ class RowMaker:
         """One row a segment, several for one that is over the model's limit; none for blanks."""
         rows = []
         for index, segment in enumerate(job.segments):
+            # What holds nothing for the model to read, such as emoji it does not know, comes back as it is.
+            if self._tokens.blank(segment.text):
+                continue
             parts = [part for part in cut_text(segment.text, self._limit, self._tokens.count) if part.strip()]
             for place, part in enumerate(parts, 1):
                 text = part.strip()
@@ -105,7 +110,7 @@ class RowMaker:
         for index, segment in enumerate(job.segments):
             at = 0
             for part in cut_text(segment.text, self._limit, self._tokens.count):
-                if part.strip():
+                if not self._tokens.blank(part):
                     parts.append((index, at, part))
                 at += len(part)
         sizes = [size + 1 for size in self._tokens.count([part.strip() for _, _, part in parts])]

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+log = logging.getLogger(__name__)
+
+# Options of a folder that would change what is written and that this engine has not, with when they are in force. What
+# is neither here, nor drawing, nor read below changes no token: caches, outputs asked for, assistants that only guess.
+_NOT_HERE: Mapping[str, Callable[[float], bool]] = {
+    "num_beam_groups": lambda value: value > 1,
+    "diversity_penalty": lambda value: value != 0,
+    "penalty_alpha": lambda value: value > 0,
+    "encoder_no_repeat_ngram_size": lambda value: value > 0,
+    "encoder_repetition_penalty": lambda value: value != 1,
+    "guidance_scale": lambda value: value != 1,
+}
+# Twenty new tokens and the start token, where a folder says nothing.
+_MAX_LENGTH = 21
+_NOT_HERE_AT_ALL = (
+    "constraints",
+    "force_words_ids",
+    "dola_layers",
+    "exponential_decay_length_penalty",
+    "sequence_bias",
+    "watermarking_config",
+    "stop_strings",
+)
 
 
 class LoadError(Exception):
@@ -29,7 +54,7 @@ class GenerationDefaults:
     suppress: tuple[int, ...] = ()
     begin_suppress: tuple[int, ...] = ()
     bad_words: tuple[tuple[int, ...], ...] = ()
-    max_length: int = 20
+    max_length: int = _MAX_LENGTH
     max_new_tokens: int | None = None
     min_length: int = 0
     min_new_tokens: int = 0
@@ -113,16 +138,22 @@ def read_generation(config: Reader, own: Mapping[str, object]) -> GenerationDefa
 
     A file of its own decides alone where there is one; old folders keep these values in `config.json`.
 
+    Drawing (`do_sample` and what shapes it) is not followed, which is logged: the same request gives the same text.
+
     Args:
         config: of `config.json`, with the defaults of its model type.
         own: the contents of `generation_config.json`, or empty.
     Raises:
-        LoadError: a value of the wrong kind, or nothing that says how an output begins and ends.
+        LoadError: a value of the wrong kind, an option in force that would change the text and that this engine has
+            not, or nothing that says how an output begins and ends.
     """
     values = {key: value for key, value in (own or config.values).items() if value is not None}
     for key in ("decoder_start_token_id", "bos_token_id", "eos_token_id", "pad_token_id"):
         values.setdefault(key, config.values.get(key))
     reader = Reader(values, "generation_config.json" if own else "config.json")
+    _refuse(reader)
+    if values.get("do_sample"):
+        log.warning("%s wants tokens to be drawn; outputs are decoded without chance all the same", reader.name)
     pad = reader.optional("pad_token_id")
     start = reader.optional("decoder_start_token_id")
     start = reader.optional("bos_token_id") if start is None else start
@@ -141,7 +172,7 @@ def read_generation(config: Reader, own: Mapping[str, object]) -> GenerationDefa
         suppress=reader.ids("suppress_tokens"),
         begin_suppress=reader.ids("begin_suppress_tokens"),
         bad_words=reader.words("bad_words_ids"),
-        max_length=reader.optional("max_length") or 20,
+        max_length=reader.optional("max_length") or _MAX_LENGTH,
         max_new_tokens=reader.optional("max_new_tokens"),
         min_length=reader.optional("min_length") or 0,
         min_new_tokens=reader.optional("min_new_tokens") or 0,
@@ -152,3 +183,11 @@ def read_generation(config: Reader, own: Mapping[str, object]) -> GenerationDefa
         repetition_penalty=reader.number("repetition_penalty") if "repetition_penalty" in values else 1.0,
         renormalize_logits=bool(values.get("renormalize_logits", False)),
     )
+
+
+def _refuse(reader: Reader) -> None:
+    """Refuse options without which the text would not be the one the folder's makers saw."""
+    wanted = [key for key in _NOT_HERE_AT_ALL if reader.values.get(key)]
+    wanted += [key for key, in_force in _NOT_HERE.items() if key in reader.values and in_force(reader.number(key))]
+    if wanted:
+        raise LoadError(f"{reader.name}: {', '.join(sorted(wanted))} would change the text and is not supported here")

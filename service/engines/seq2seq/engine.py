@@ -54,6 +54,7 @@ class Seq2SeqEngine:
         info: the catalogue entry; decides the task.
         languages: what the model is good for.
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
+        longest: source of one row in tokens; 0 is what the model has positions for.
         budget: of the runner.
     """
 
@@ -65,6 +66,7 @@ class Seq2SeqEngine:
         languages: Languages,
         *,
         beams: int | None = None,
+        longest: int = 0,
         budget: Budget | None = None,
     ) -> None:
         self._model = model
@@ -74,7 +76,7 @@ class Seq2SeqEngine:
         self._sources, self._targets = languages.read, languages.written
         self._beams = 1 if beams is None and info.task is Task.TRANSLATE else beams
         self._budget = budget or Budget()
-        self._maker = RowMaker(model, tokens, self._beams)
+        self._maker = RowMaker(model, tokens, self._beams, longest)
         self._runner = Runner(model, self._budget)
         self._rows: dict[int, Decoding] = {}
         self._again: deque[tuple[int, DecodeParams]] = deque()

@@ -28,7 +28,7 @@ def open_engine(
 
     Args:
         folder: with configuration, weights and tokenizer.
-        row: of the catalogue; decides the task.
+        row: of the catalogue; decides the task and the longest source.
         languages: what the model is good for and how it writes each language.
         precision: of the linear layers.
         identity: revision of the repository and digest of the weights, for the catalogue.
@@ -42,7 +42,7 @@ def open_engine(
     told = languages.style != "none" and (row.task is Task.TRANSLATE or languages.style is not None)
     tokens = Tokens(folder, model.spec, languages.codes if told else {}, languages.style, prefix)
     info = _info(row, identity, languages)
-    return Seq2SeqEngine(model, tokens, info, languages, beams=beams, budget=budget)
+    return Seq2SeqEngine(model, tokens, info, languages, beams=beams, longest=row.max_tokens, budget=budget)
 
 
 def _info(row: ModelRow, identity: tuple[str, str], languages: Languages) -> ModelInfo:

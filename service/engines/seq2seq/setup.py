@@ -51,6 +51,9 @@ def create(settings: Settings) -> Loaded:
 
 def languages_of(row: NeuralRow) -> Languages:
     """What a row says of languages, as the engine takes it."""
+    if row.task is Task.SUMMARIZE and row.sources:
+        # Told the article's language on both sides, as mBART-50 is.
+        return Languages(row.sources, style=_STYLES.get(row.family, "source_first"))
     if row.task is Task.SUMMARIZE:
         return Languages(dict.fromkeys(row.languages, ""), style="none")
     codes = {**row.sources, **row.targets}
@@ -69,7 +72,7 @@ def _open(row: NeuralRow, settings: Settings) -> Seq2SeqEngine:
     precision: Precision = (
         auto_precision(_TYPICAL_LAYER, capability()) if settings.precision == "auto" else settings.precision
     )
-    entry = ModelRow(row.id, rows.ENGINE, row.task, row.rank, row.quality, row.licence, row.languages)
+    entry = ModelRow(row.id, rows.ENGINE, row.task, row.rank, row.quality, row.licence, row.languages, row.max_tokens)
     return open_engine(
         stored.path,
         entry,

@@ -135,6 +135,21 @@ def test_segments_come_back_in_order(engine: Seq2SeqEngine) -> None:
     assert outcome.usage.output_tokens > 4
 
 
+def test_what_the_vocabulary_has_not_comes_back_as_it_is(engine: Seq2SeqEngine) -> None:
+    """A model that reads nothing would make something up."""
+    (outcome,) = run(engine, job("🙂 zebra", "word1"))
+    assert texts(outcome)[0] == "🙂 zebra"
+    with pytest.raises(NoText):
+        engine.prepare(job("🙂", "\u200b"))
+
+
+def test_a_row_may_take_less_than_the_model_has_positions_for(folder: Path) -> None:
+    """The list knows how long the sources were that a model was trained with."""
+    short = open_engine(folder, replace(TRANSLATE, max_tokens=12), LANGUAGES)
+    rows = short.prepare(job(toy.say("en", [1] * 30)))
+    assert [len(row.payload.ids) for row in rows] == [12, 12, 12]  # type: ignore[attr-defined]
+
+
 def test_a_segment_over_the_limit_is_split_and_rejoined(engine: Seq2SeqEngine) -> None:
     """A segment longer than the model takes becomes several rows of it, and no word is left out."""
     words = [number % toy.WORDS for number in range(100)]
