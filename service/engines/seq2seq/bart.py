@@ -71,10 +71,10 @@ class _EncoderLayer:
         self._heads = spec.encoder_heads
         self._act = layers.activation(spec.activation)
         own, last = (_feeding(spec, f"{at}.{name}") for name in ("self_attn_layer_norm", "final_layer_norm"))
-        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own)
-        self._out = weights.linear(f"{at}.self_attn.out_proj")
-        self._up = weights.linear(f"{at}.fc1", after=last)
-        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
+        self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own, many_rows=True)
+        self._out = weights.linear(f"{at}.self_attn.out_proj", many_rows=True)
+        self._up = weights.linear(f"{at}.fc1", after=last, many_rows=True)
+        self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu", many_rows=True)
         self._norms = [
             weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in ("self_attn_layer_norm", "final_layer_norm")
         ]
@@ -82,10 +82,10 @@ class _EncoderLayer:
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         first, second = self._norms
         if self._pre_norm:
-            x = x + self._attend(first(x), mask)
-            return x + self._down(self._act(self._up(second(x))))
-        x = first(x + self._attend(x, mask))
-        return second(x + self._down(self._act(self._up(x))))
+            x = self._attend(first(x), mask).add_(x)
+            return self._down(self._act(self._up(second(x)))).add_(x)
+        x = first(self._attend(x, mask).add_(x))
+        return second(self._down(self._act(self._up(x))).add_(x))
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
         return self._out(layers.self_attention(self._qkv(x), self._heads, mask, None))
@@ -111,12 +111,12 @@ class _DecoderLayer:
         own, cross, last = self._norms
         index = self._index
         if self._pre_norm:
-            x = x + self._out(step.attend_self(index, self._qkv(own(x))))
-            x = x + self._cross_out(step.attend_cross(index, self._query(cross(x))))
-            return x + self._down(self._act(self._up(last(x))))
-        x = own(x + self._out(step.attend_self(index, self._qkv(x))))
-        x = cross(x + self._cross_out(step.attend_cross(index, self._query(x))))
-        return last(x + self._down(self._act(self._up(x))))
+            x = self._out(step.attend_self(index, self._qkv(own(x)))).add_(x)
+            x = self._cross_out(step.attend_cross(index, self._query(cross(x)))).add_(x)
+            return self._down(self._act(self._up(last(x)))).add_(x)
+        x = own(self._out(step.attend_self(index, self._qkv(x))).add_(x))
+        x = cross(self._cross_out(step.attend_cross(index, self._query(x))).add_(x))
+        return last(self._down(self._act(self._up(x))).add_(x))
 
 
 class BartModel:
@@ -144,11 +144,12 @@ class BartModel:
                 for part in "kv"
             ),
             after="encoder.layer_norm" if spec.final_norm else None,
+            many_rows=True,
         )
         self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
         self._final = weights.norm("decoder.layer_norm", spec.norm_epsilon) if spec.final_norm else None
         last = "decoder.layer_norm" if spec.final_norm else None
-        self._head = weights.linear("lm_head", bias="final_logits_bias", after=last)
+        self._head = weights.linear("lm_head", bias="final_logits_bias", after=last, many_rows=True)
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""

@@ -18,7 +18,7 @@ from service.engines.seq2seq.slots import CacheShape
 Function = Callable[[Tensor], Tensor]
 
 _ACTIVATIONS: dict[str, Function] = {
-    "relu": functional.relu,
+    "relu": torch.relu_,
     "gelu": functional.gelu,
     "gelu_new": partial(functional.gelu, approximate="tanh"),
     "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
@@ -29,7 +29,7 @@ _ACTIVATIONS: dict[str, Function] = {
 
 
 def activation(name: str) -> Function:
-    """Return the activation a configuration names.
+    """Return the activation a configuration names; it may write over its input.
 
     Raises:
         LoadError: an activation this engine does not know.

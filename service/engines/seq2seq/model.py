@@ -19,7 +19,7 @@ from service.engines.seq2seq.digest import source_digest
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
 from service.engines.seq2seq.loader import load_tensors, shapes
-from service.engines.seq2seq.memory import trim
+from service.engines.seq2seq.memory import keep_freed, trim
 from service.engines.seq2seq.slots import CacheShape, Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
@@ -80,6 +80,7 @@ def load_model(
         loaded = load_tensors(folder, spec)
         model = _build(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
     trim()
+    keep_freed()
     return model
 
 
@@ -112,7 +113,9 @@ def _build(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precisio
     @torch.inference_mode()
     def make(plan: LayerPlan) -> Linear:
         weight, bias = source.layer(plan)
-        return make_linear(weight, bias, precision=precision, nonnegative=plan.nonnegative)
+        return make_linear(
+            weight, bias, precision=precision, nonnegative=plan.nonnegative, many_rows=plan.many_rows
+        )
 
     known = ShapeSource(shapes(spec))
     # The largest first, or the head alone would keep one thread busy when all else is done.

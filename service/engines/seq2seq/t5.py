@@ -23,17 +23,18 @@ class _FeedForward:
         self._act = layers.activation(spec.activation)
         self._gated = spec.gated_ffn
         parts = ("wi_0", "wi_1") if spec.gated_ffn else ("wi",)
-        self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts), after=f"{at}.layer_norm")
+        encodes = at.startswith("encoder")
+        self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts), after=f"{at}.layer_norm", many_rows=encodes)
         positive = spec.activation == "relu" and not spec.gated_ffn
-        self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive)
+        self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive, many_rows=encodes)
         self._norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
 
     def __call__(self, x: Tensor) -> Tensor:
         inner = self._up(self._norm(x))
         if not self._gated:
-            return x + self._down(self._act(inner))
+            return self._down(self._act(inner)).add_(x)
         gate, linear = inner.chunk(2, dim=-1)
-        return x + self._down(self._act(gate) * linear)
+        return self._down(self._act(gate) * linear).add_(x)
 
 
 class _EncoderLayer:
@@ -42,14 +43,14 @@ class _EncoderLayer:
         self._heads = spec.encoder_heads
         self._bias = bias
         self._norm = weights.norm(f"{at}.0.layer_norm", spec.norm_epsilon)
-        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm")
-        self._out = weights.linear(f"{at}.0.SelfAttention.o")
+        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm", many_rows=True)
+        self._out = weights.linear(f"{at}.0.SelfAttention.o", many_rows=True)
         self._feed = _FeedForward(spec, weights, f"{at}.1")
 
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         bias = self._bias.whole(x.shape[1])
         bias = bias if mask is None else bias + mask
-        x = x + self._out(layers.self_attention(self._qkv(self._norm(x)), self._heads, bias, 1.0))
+        x = self._out(layers.self_attention(self._qkv(self._norm(x)), self._heads, bias, 1.0)).add_(x)
         return self._feed(x)
 
 
@@ -66,8 +67,8 @@ class _DecoderLayer:
         self._feed = _FeedForward(spec, weights, f"{at}.2")
 
     def __call__(self, x: Tensor, step: Step, added: Sequence[Tensor]) -> Tensor:
-        x = x + self._out(step.attend_self(self._index, self._qkv(self._norm(x)), added))
-        x = x + self._cross_out(step.attend_cross(self._index, self._query(self._cross_norm(x))))
+        x = self._out(step.attend_self(self._index, self._qkv(self._norm(x)), added)).add_(x)
+        x = self._cross_out(step.attend_cross(self._index, self._query(self._cross_norm(x)))).add_(x)
         return self._feed(x)
 
 
@@ -143,11 +144,12 @@ class T5Model:
                 for part in "kv"
             ),
             after="encoder.final_layer_norm",
+            many_rows=True,
         )
         self._biases = _biases(spec, weights, "decoder", spec.decoder_layers)
         self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
         self._final = weights.norm("decoder.final_layer_norm", spec.norm_epsilon)
-        self._head = weights.linear("lm_head", after="decoder.final_layer_norm")
+        self._head = weights.linear("lm_head", after="decoder.final_layer_norm", many_rows=True)
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""

@@ -27,12 +27,14 @@ class LayerPlan:
         after: the norm whose output only this layer reads, or None; int8 shares large channels out between the two.
         bias: name of a bias that is not called like the layers, or None.
         nonnegative: the inputs are never below zero, which int8 makes use of.
+        many_rows: it takes whole sources, or is very wide.
     """
 
     names: tuple[str, ...]
     after: str | None = None
     bias: str | None = None
     nonnegative: bool = False
+    many_rows: bool = False
 
     @property
     def key(self) -> str:
@@ -96,10 +98,15 @@ class Weights:
         return partial(functional.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=epsilon)
 
     def linear(
-        self, *names: str, after: str | None = None, bias: str | None = None, nonnegative: bool = False
+        self,
+        *names: str,
+        after: str | None = None,
+        bias: str | None = None,
+        nonnegative: bool = False,
+        many_rows: bool = False,
     ) -> Linear:
         """Return one layer that computes all named layers at once; see `LayerPlan` for the arguments."""
-        return self._make(LayerPlan(names, after, bias, nonnegative))
+        return self._make(LayerPlan(names, after, bias, nonnegative, many_rows))
 
 
 class CheckpointSource:

@@ -18,7 +18,6 @@ from service.engines.seq2seq.linear import (
     auto_precision,
     fuse,
     make_linear,
-    scale_rows,
 )
 from service.engines.seq2seq.quantize import fuse_quantized, quantize_weight
 
@@ -57,14 +56,18 @@ def companies(layer: Callable[[Tensor], Tensor], x: Tensor) -> None:
 @needs_int8
 @pytest.mark.parametrize(("inputs", "outputs"), SHAPES)
 @pytest.mark.parametrize("nonnegative", [False, True])
-def test_int8_rows_do_not_depend_on_their_company(inputs: int, outputs: int, nonnegative: bool) -> None:
+@pytest.mark.parametrize("many_rows", [False, True])
+def test_int8_rows_do_not_depend_on_their_company(
+    inputs: int, outputs: int, nonnegative: bool, many_rows: bool
+) -> None:
     """Rows of very different size, zeros among them, give the same bits alone and in every batch."""
     x = torch.randn(130, inputs) * torch.logspace(-6, 4, 130).unsqueeze(1)
     x[7] = 0
     x = x.relu() if nonnegative else x
     weight, bias = torch.randn(outputs, inputs) * 0.02, torch.randn(outputs)
-    companies(make_linear(weight, bias, precision="int8", nonnegative=nonnegative), x)
-    companies(make_linear(weight, None, precision="int8", nonnegative=nonnegative), x)
+    for given in (bias, None):
+        layer = make_linear(weight, given, precision="int8", nonnegative=nonnegative, many_rows=many_rows)
+        companies(layer, x)
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
@@ -79,24 +82,26 @@ def test_dense_rows_do_not_depend_on_their_company(
 
 
 @needs_int8
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_rows_do_not_depend_on_their_company_on_two_threads(precision: linear.Precision) -> None:
+@pytest.mark.parametrize(("precision", "many_rows"), [("fp32", False), ("int8", False), ("int8", True)])
+def test_rows_do_not_depend_on_their_company_on_two_threads(precision: linear.Precision, many_rows: bool) -> None:
     """Work split between threads gives the same bits too."""
     torch.set_num_threads(2)
-    companies(make_linear(torch.randn(1501, 1536), torch.randn(1501), precision=precision), torch.randn(130, 1536))
+    weight, bias = torch.randn(1501, 1536), torch.randn(1501)
+    companies(make_linear(weight, bias, precision=precision, many_rows=many_rows), torch.randn(130, 1536))
 
 
 @needs_int8
-def test_int8_is_the_exact_product_of_what_was_rounded() -> None:
+@pytest.mark.parametrize("many_rows", [False, True])
+def test_int8_is_the_exact_product_of_what_was_rounded(many_rows: bool) -> None:
     """The layer gives the integer product, scaled, with no error beyond float32 rounding."""
     weight, bias, x = torch.randn(300, 4096), torch.randn(300), torch.randn(9, 4096)
     quantized = quantize_weight(weight)
-    rows = scale_rows(x)
-    steps = (rows.unit * 127).round().double()
-    exact = steps @ quantized.values.double().t() * quantized.scales.double() * rows.peak.double() / 127 + bias
-    got = Int8Linear(quantized, bias)(x)
+    peak = x.abs().amax(-1, True)
+    steps = (x / peak * 127).round().double()
+    exact = steps @ quantized.values.double().t() * quantized.scales.double() * peak.double() / 127 + bias
+    got = Int8Linear(quantized, bias, many_rows=many_rows)(x)
     # A value halfway between two steps may round to either, which moves a sum by one weight.
-    step = rows.peak.double() / 127 * weight.abs().max()
+    step = peak.double() / 127 * weight.abs().max()
     assert ((got - exact).abs() < 2 * step).all()
     assert ((got - exact).abs() < 1e-5 * exact.abs().max()).double().mean() > 0.8
 
@@ -142,15 +147,13 @@ def test_int8_keeps_the_best_word_of_a_large_vocabulary() -> None:
 
 
 @needs_int8
-def test_scaled_rows_serve_several_layers() -> None:
-    """Rows scaled once give the bits of a direct call, layer by layer and fused."""
+def test_fused_layers_give_the_bits_of_each() -> None:
+    """Several layers of one input give the same bits as one, fused before or after quantizing."""
     x = torch.randn(5, 64)
     weights, biases = [torch.randn(out, 64) for out in (32, 48)], [torch.randn(32), None]
-    rows = scale_rows(x)
     bits = linear.capability().int8_bits
     parts = [Int8Linear(quantize_weight(w, bits=bits), b) for w, b in zip(weights, biases, strict=True)]
     direct = torch.cat([part(x) for part in parts], dim=-1)
-    assert torch.equal(torch.cat([part.scaled(rows) for part in parts], dim=-1), direct)
     weight, bias = fuse(weights, biases)
     assert torch.equal(make_linear(weight, bias, precision="int8")(x), direct)
     fused = fuse_quantized([quantize_weight(w, bits=bits) for w in weights])
