@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.engines.seq2seq import layers
+from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import Encoder, EncoderRun
 from service.engines.seq2seq.rows import Rows
-from service.engines.seq2seq.slots import CacheShape, Step
+from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec
 from service.engines.seq2seq.weights import Weights
 

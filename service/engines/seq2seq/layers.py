@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.engines.seq2seq.configuration import LoadError
-from service.engines.seq2seq.slots import CacheShape
+from service.engines.seq2seq.keyvalues import CacheShape
 
 Function = Callable[[Tensor], Tensor]
 

@@ -24,14 +24,15 @@ def keep_freed() -> bool:
     """Let the C library keep up to 256 MB that are freed from now on. Returns whether it will.
 
     By default each large tensor is new memory from the kernel, which clears it page by page when it is first written:
-    that took more than a quarter of the encoder's time for 1 024 tokens. One arena serves all threads, so that one can use what
-    another has freed. Source: mallopt(3).
+    that took more than a quarter of the encoder's time for 1 024 tokens. One arena serves all threads, so that one can
+    use what another has freed. Source: mallopt(3).
     """
     set_option = _function("mallopt")
     if set_option is None:
         return False
     wanted = ((_TRIM_THRESHOLD, _KEPT_BYTES), (_MMAP_THRESHOLD, _KEPT_BYTES), (_ARENA_MAX, 1))
-    return all([set_option(option, value) == 1 for option, value in wanted])
+    done = [set_option(option, value) == 1 for option, value in wanted]
+    return all(done)
 
 
 def _function(name: str) -> Any:

@@ -16,11 +16,12 @@ from service.engines.seq2seq.bart import BartModel
 from service.engines.seq2seq.cache import CacheKey, open_cached
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.digest import source_digest
+from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
 from service.engines.seq2seq.loader import load_tensors, shapes
 from service.engines.seq2seq.memory import keep_freed, trim
-from service.engines.seq2seq.slots import CacheShape, Step
+from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
 from service.engines.seq2seq.weights import CheckpointSource, LayerPlan, QuantizedSource, ShapeSource, Source, Weights
@@ -113,9 +114,7 @@ def _build(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precisio
     @torch.inference_mode()
     def make(plan: LayerPlan) -> Linear:
         weight, bias = source.layer(plan)
-        return make_linear(
-            weight, bias, precision=precision, nonnegative=plan.nonnegative, many_rows=plan.many_rows
-        )
+        return make_linear(weight, bias, precision=precision, nonnegative=plan.nonnegative, many_rows=plan.many_rows)
 
     known = ShapeSource(shapes(spec))
     # The largest first, or the head alone would keep one thread busy when all else is done.

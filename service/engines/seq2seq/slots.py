@@ -12,34 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from service.engines.seq2seq.keyvalues import CacheShape, KeyValues, grown
+
 _SHORTEST = 32
 _FIRST_STEPS = 32
-# Attention reads whole vectors of columns, and never so few that torch would multiply by a loop of its own (below 400
-# products): sums then run in one order whatever else is in the lane, and a row's result has the same bits in any company.
-_VECTOR = 16
-_LOOP_PRODUCTS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class CacheShape:
-    """Sizes of the decoder that its caches depend on.
-
-    `scale` multiplies attention scores, None is one over the root of a head's width.
-    """
-
-    layers: int
-    heads: int
-    head_width: int
-    scale: float | None = None
-
-    def columns(self, wanted: int) -> int:
-        """Return how many columns of a cache attention reads when `wanted` are in use."""
-        return _VECTOR * -(-max(wanted, -(-_LOOP_PRODUCTS // self.head_width)) // _VECTOR)
 
 
 def lane_length(source: int) -> int:
@@ -67,8 +47,8 @@ class Lane:
         self._shape = shape
         self._scale = shape.head_width**-0.5 if shape.scale is None else shape.scale
         columns = shape.columns(_FIRST_STEPS * width)
-        self._own = _Cache(shape, columns)
-        self._cross = _Cache(shape, shape.columns(source))
+        self._own = KeyValues(shape, columns)
+        self._cross = KeyValues(shape, shape.columns(source))
         # What is added to the scores of each row: nought for columns of its past, minus infinity for others.
         self._seen = torch.full((0, width, columns), -math.inf)
         self._reach = 0
@@ -95,7 +75,7 @@ class Lane:
             places = max(1, 2 * place)
             self._cross.grow(2, places)
             self._own.grow(2, places)
-            self._seen = _grown(self._seen, 0, places, -math.inf)
+            self._seen = grown(self._seen, 0, places, -math.inf)
         self._cross.data[:, :, place, :, :length] = cross[:, :, :, :length]
         self._seen[place] = -math.inf
         self.keys.append(key)
@@ -129,7 +109,7 @@ class Lane:
         self._reach = self._shape.columns((longest + 1) * width)
         if self._reach > self._own.columns:
             self._own.grow(4, 2 * self._own.columns)
-            self._seen = _grown(self._seen, 2, self._own.columns, -math.inf)
+            self._seen = grown(self._seen, 2, self._own.columns, -math.inf)
         self._own.show(groups, self._reach)
         positions = torch.tensor(self.positions)
         beams = torch.arange(width)
@@ -217,48 +197,6 @@ class Lane:
         self._joined = False
 
 
-class _Cache:
-    """Keys and values, [layers, 2, places, heads, columns, head_width].
-
-    Attributes:
-        shown: of each layer, what attention reads: keys [places * heads, head_width, reach], values
-            [places * heads, reach, head_width].
-    """
-
-    def __init__(self, shape: CacheShape, columns: int) -> None:
-        # Zeros, not rubbish: what lies behind a mask is multiplied by nought, and nought times NaN is NaN.
-        self.data = torch.zeros(shape.layers, 2, 0, shape.heads, columns, shape.head_width)
-        self.shown: list[tuple[Tensor, Tensor]] = []
-        self._shows = (0, 0)
-
-    @property
-    def places(self) -> int:
-        """Requests it has room for."""
-        return self.data.shape[2]
-
-    @property
-    def columns(self) -> int:
-        """Tokens of one request it has room for, all rows counted."""
-        return self.data.shape[4]
-
-    def grow(self, dimension: int, size: int) -> None:
-        """Make a dimension longer."""
-        self.data = _grown(self.data, dimension, size, 0.0)
-        self._shows = (0, 0)
-
-    def move(self, source: int, target: int, columns: int) -> None:
-        """Copy the first columns of one place to another."""
-        self.data[:, :, target, :, :columns] = self.data[:, :, source, :, :columns]
-
-    def show(self, places: int, reach: int) -> None:
-        """Let attention read the first columns of the first places."""
-        if (places, reach) == self._shows:
-            return
-        self._shows = (places, reach)
-        live = self.data[:, :, :places, :, :reach].flatten(2, 3)
-        self.shown = [(keys.transpose(1, 2), values) for keys, values in live.unbind(0)]
-
-
 class Step:
     """One decode step over the live rows of all lanes, which lie behind each other in the order of the lanes.
 
@@ -299,11 +237,3 @@ class Step:
         """Count the token that every row has cached."""
         for lane in self._lanes:
             lane.end()
-
-
-def _grown(cache: Tensor, dimension: int, size: int, fill: float) -> Tensor:
-    shape = list(cache.shape)
-    shape[dimension] = size
-    grown = cache.new_full(shape, fill)
-    grown.narrow(dimension, 0, cache.shape[dimension]).copy_(cache)
-    return grown

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.engines.seq2seq import layers
+from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import Encoder, EncoderRun
-from service.engines.seq2seq.slots import CacheShape, Step
+from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec
 from service.engines.seq2seq.weights import Weights
 
@@ -24,7 +25,9 @@ class _FeedForward:
         self._gated = spec.gated_ffn
         parts = ("wi_0", "wi_1") if spec.gated_ffn else ("wi",)
         encodes = at.startswith("encoder")
-        self._up = weights.linear(*(f"{at}.DenseReluDense.{part}" for part in parts), after=f"{at}.layer_norm", many_rows=encodes)
+        self._up = weights.linear(
+            *(f"{at}.DenseReluDense.{part}" for part in parts), after=f"{at}.layer_norm", many_rows=encodes
+        )
         positive = spec.activation == "relu" and not spec.gated_ffn
         self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive, many_rows=encodes)
         self._norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
@@ -43,7 +46,9 @@ class _EncoderLayer:
         self._heads = spec.encoder_heads
         self._bias = bias
         self._norm = weights.norm(f"{at}.0.layer_norm", spec.norm_epsilon)
-        self._qkv = weights.linear(*(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm", many_rows=True)
+        self._qkv = weights.linear(
+            *(f"{at}.0.SelfAttention.{part}" for part in "qkv"), after=f"{at}.0.layer_norm", many_rows=True
+        )
         self._out = weights.linear(f"{at}.0.SelfAttention.o", many_rows=True)
         self._feed = _FeedForward(spec, weights, f"{at}.1")
 
