@@ -50,9 +50,11 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
         "format": summary.format,
         "engine": summary.engine,
         "degraded": summary.degraded,
+        "route": summary.route,
+        "checks": [{"task": c.task.value, "check": c.check, "action": c.action} for c in summary.checks],
         "sentences": [{"text": s.text, "sources": _spans(s.sources, place)} for s in summary.sentences],
     }
-    body["translations"] = [_ending({"language": t.target}, t) for t in reply.translations]
+    body["translations"] = [_ending({"language": t.target}, t, unit) for t in reply.translations]
     body["cleaning"] = {"removed": [_removed(reply.source, r, place) for r in reply.removed]}
     coverage = reply.coverage
     body["coverage"] = {
@@ -67,12 +69,19 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
     return to_json(body)
 
 
-def translate(reply: TranslateReply, reply_id: str, *, detected: bool) -> bytes:
-    """The body of a translate reply; `detected` is false when the caller named the source language."""
+def translate(reply: TranslateReply, reply_id: str, unit: Unit, *, detected: bool) -> bytes:
+    """The body of a translate reply.
+
+    Args:
+        reply: offsets in code points.
+        reply_id: names this reply.
+        unit: what the offsets are turned into.
+        detected: false when the caller named the source language.
+    """
     body: Object = {
         "id": reply_id,
         "translations": [
-            _ending({"index": t.index, "source": t.source, "target": t.target}, t) for t in reply.translations
+            _ending({"index": t.index, "source": t.source, "target": t.target}, t, unit) for t in reply.translations
         ],
         "languages": [{"index": i, **_language(d, detected)} for i, d in enumerate(reply.languages)],
     }
@@ -184,7 +193,7 @@ def _language(found: Detection, detected: bool) -> Object:
     return {"code": found.language, "confidence": round(found.confidence, 4), "detected": detected}
 
 
-def _ending(made: Object, translation: Translation) -> Object:
+def _ending(made: Object, translation: Translation, unit: Unit) -> Object:
     if translation.error is not None:
         made["status"] = "error"
         made["error"] = item_error(translation.error)
@@ -194,6 +203,11 @@ def _ending(made: Object, translation: Translation) -> Object:
     made["engine"] = translation.engine
     made["route"] = translation.route
     made["quality"] = translation.quality
+    place = _placing(translation.text, unit) if translation.checks else None
+    made["checks"] = [
+        {"check": c.check, "action": c.action, "segment": c.segment, **_span(c.start, c.end, place)}
+        for c in translation.checks
+    ]
     return made
 
 

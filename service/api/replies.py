@@ -49,14 +49,45 @@ class SummarySentenceShape(Shape):
     sources: list[SpanShape]
 
 
+Action = Annotated[
+    Literal["redecoded", "flagged"],
+    Field(description="`redecoded`: the doubted output was replaced; `flagged`: it is the one delivered"),
+]
+CheckName = Annotated[
+    str, Field(description="`loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`; more may come")
+]
+
+
+class SummaryCheckShape(Shape):
+    """A doubt about an output on the way to the summary, in the step that `task` names."""
+
+    task: Literal["summarize", "translate"]
+    check: CheckName
+    action: Action
+
+
+class TextCheckShape(SpanShape):
+    """A doubt about one segment; `start:end` is the segment in the translation's own text."""
+
+    check: CheckName
+    action: Action
+    segment: Offset
+
+
 class SummaryShape(Shape):
-    """The summary; `degraded` says what it was degraded to, or is null."""
+    """The summary.
+
+    `degraded` says what it was degraded to, or is null; `route` lists the languages passed through, the article's
+    first and the summary's last.
+    """
 
     text: str
     language: str
     format: Literal["paragraph", "bullets", "headline"]
     engine: str
     degraded: str | None
+    route: list[str]
+    checks: list[SummaryCheckShape]
     sentences: list[SummarySentenceShape]
 
 
@@ -77,6 +108,7 @@ class SummaryTranslationShape(Shape):
     engine: str
     route: list[str]
     quality: str
+    checks: list[TextCheckShape]
 
 
 class SummaryTranslationErrorShape(Shape):
@@ -98,6 +130,7 @@ class TranslationShape(Shape):
     engine: str
     route: list[str]
     quality: str
+    checks: list[TextCheckShape]
 
 
 class TranslationErrorShape(Shape):

@@ -159,6 +159,7 @@ class TranslateBody(Body):
     target: Targets = Field(description="one language or a list; each has its own status")
     format: Literal["text", "html", "markdown"] = Field("text", description="only `text` is supported yet")
     engine: EngineId = AUTO
+    offsets: Literal["codepoint", "utf16"] = Field("codepoint", description="unit of every offset in the reply")
 
     def to_request(self, settings: Settings) -> TranslateRequest:
         """The request for the pipeline.

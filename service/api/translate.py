@@ -41,4 +41,4 @@ def translate() -> Response:
     call.language = reply.languages[0].language if reply.languages else ""
     call.engine = first.engine if first is not None else ""
     call.queue_ms, call.model_ms = reply.timing.queue, reply.timing.model
-    return json_reply(render.translate(reply, guards.new_id(), detected=wanted.source == AUTO))
+    return json_reply(render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO))

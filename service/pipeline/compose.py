@@ -54,6 +54,7 @@ def compose(
     format: Format,
     language: str,
     title: str,
+    written: bool | None = None,
 ) -> Composed:
     """Return the summary within `length`, in reading order.
 
@@ -66,11 +67,15 @@ def compose(
             12 words and 200 characters, no full stop).
         language: tag of the summary's language; decides words and separators.
         title: the article's headline as it stands in `text`, or empty.
+        written: read in the order the engine wrote, chunk by chunk, instead of the order of the text; None: as it is
+            with sentences of the engine's own.
     Returns:
         The text is empty only when `result` holds no visible text. `shortened` is among the warnings when no whole
         sentence fits.
     """
-    candidates = _candidates(text, sentences, result, language)
+    if written is None:
+        written = any(sentence.text is not None for sentence in result.sentences)
+    candidates = _candidates(text, sentences, result, language, written=written)
     if not candidates:
         return Composed("", ())
     if format == "headline":
@@ -83,11 +88,10 @@ def compose(
 
 
 def _candidates(
-    text: str, sentences: Sequence[Sentence], result: SummaryResult, language: str
+    text: str, sentences: Sequence[Sentence], result: SummaryResult, language: str, *, written: bool
 ) -> tuple[_Candidate, ...]:
     """Return the distinct visible sentences of a result, best first."""
-    # Sentences an engine wrote itself are read in the order it wrote them.
-    written = any(sentence.text is not None and len(sentence.sources) != 1 for sentence in result.sentences)
+    most = len(result.sentences)
     found: dict[str, _Candidate] = {}
     for order, sentence in enumerate(result.sentences):
         spans = tuple(Span(sentences[index].start, sentences[index].end) for index in sentence.sources)
@@ -97,7 +101,9 @@ def _candidates(
         if not clean or clean in found:
             continue
         leans = sentence.text is None and first > 0 and openers.dangles(clean, language)
-        found[clean] = _Candidate(clean, spans, order if written else first, sentence.score, leans)
+        found[clean] = _Candidate(
+            clean, spans, sentence.chunk * most + order if written else first, sentence.score, leans
+        )
     return tuple(found.values())
 
 

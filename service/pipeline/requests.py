@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.errors import PrecisError
-from service.records import Detection, Removed, Span, Usage
+from service.records import Detection, Removed, Span, Task, Usage
 
 AUTO = "auto"
 
@@ -58,8 +58,35 @@ class ReplySentence:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryCheck:
+    """A doubt about an output on the way to a summary: in which step, which one, and what was done (see `Check`)."""
+
+    task: Task
+    check: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextCheck:
+    """A doubt about one segment of a translation; `start:end` is the segment in the translation's text."""
+
+    check: str
+    action: str
+    segment: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """The summary. `degraded` names what it was degraded to, or is None."""
+    """The summary.
+
+    Attributes:
+        engine: the model, or all of them joined by `+` in the order of their work.
+        degraded: names what it was degraded to, or is None.
+        route: the languages passed through, the article's first and the summary's last.
+        checks: what was doubted on the way.
+    """
 
     text: str
     language: str
@@ -67,11 +94,13 @@ class Summary:
     engine: str
     degraded: str | None
     sentences: tuple[ReplySentence, ...]
+    route: tuple[str, ...] = ()
+    checks: tuple[SummaryCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One text in one target language: either `text` with how it was made, or `error`."""
+    """One text in one target language: either `text` with how it was made and what was doubted, or `error`."""
 
     index: int
     source: str
@@ -81,6 +110,7 @@ class Translation:
     route: tuple[str, ...] = ()
     quality: str = ""
     error: PrecisError | None = None
+    checks: tuple[TextCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

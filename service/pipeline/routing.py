@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from service.errors import BadRequest, UnsupportedLanguage
 from service.pipeline.requests import AUTO
 from service.records import Catalogue, Direction, ModelInfo, Task
 
 ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How an article gets its summary.
+
+    Attributes:
+        model: that summarizes.
+        translator: that translates the article first, or None.
+        pivot: the language it translates into, or empty.
+        rank: the worst of all models that take part.
+        direct: a model that could read the article as it is, when the way round is taken though there is one.
+    """
+
+    model: ModelInfo
+    translator: ModelInfo | None = None
+    pivot: str = ""
+    rank: int = 0
+    direct: ModelInfo | None = None
 
 
 class Router:
@@ -41,6 +62,50 @@ class Router:
                 return model
         supported = sorted({tag for model in models for tag in model.languages})
         raise UnsupportedLanguage("no loaded engine summarizes this language", supported=tuple(supported))
+
+    def summary_path(self, source: str, target: str, engine: str, translate_engine: str) -> Path:
+        """How an article is summarized: by a model that reads its language, or by way of one that another model reads.
+
+        With `auto` the way round is taken when each of its models has a better rank than the direct one: a good
+        summarizer behind a good translator, never behind a rough one.
+
+        Args:
+            source, target: canonical tags of the article and of the summary.
+            engine, translate_engine: model ids or `auto`.
+        Raises:
+            BadRequest: no model has such an id.
+            UnsupportedLanguage: there is no path.
+        """
+        direct: ModelInfo | None = None
+        try:
+            direct = self.summary(source, engine)
+        except UnsupportedLanguage:
+            way = self._way_round(source, target, engine, translate_engine)
+            if way is None:
+                raise
+            return way
+        way = self._way_round(source, target, engine, translate_engine) if engine == AUTO else None
+        if way is not None and way.rank < direct.rank:
+            return replace(way, direct=direct)
+        return Path(direct)
+
+    def _way_round(self, source: str, target: str, engine: str, translate_engine: str) -> Path | None:
+        """The best-ranked summarizer of another language that the article can be translated into, and back."""
+        for model in self._named(self._summary, engine, "engine"):
+            for pivot in model.languages:
+                if pivot in (ANY, source):
+                    continue
+                there = self._direction(source, pivot, translate_engine)
+                back = self._direction(pivot, target, translate_engine) if pivot != target else there
+                if there is not None and back is not None:
+                    return Path(model, there, pivot, rank=max(model.rank, there.rank, back.rank))
+        return None
+
+    def _direction(self, source: str, target: str, engine: str) -> ModelInfo | None:
+        for model, _ in self._directions.get((source, target), ()):
+            if engine in (AUTO, model.id):
+                return model
+        return None
 
     def summary_models(self, language: str) -> tuple[str, ...]:
         """Ids of the models that summarize this language, best first."""

@@ -3,63 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.errors import EngineFailed, NoText, PrecisError, TooLong
-from service.pipeline import clean, compose, detect, segment, translate
+from service.errors import Cancelled, EngineFailed, PrecisError
+from service.pipeline import compose, coverage, translate
+from service.pipeline.article import UNKNOWN, Read, read
 from service.pipeline.calls import Calls
+from service.pipeline.condense import Condensed, condense, summary_job
 from service.pipeline.requests import (
     AUTO,
-    Coverage,
     Explanation,
-    Length,
     ScoredSentence,
     SummarizeReply,
     SummarizeRequest,
     Summary,
+    SummaryCheck,
     Translation,
     Warn,
 )
-from service.pipeline.routing import Router
+from service.pipeline.routing import Path, Router
 from service.records import (
-    Article,
-    Block,
-    Detection,
     Job,
     ModelInfo,
     Segment,
-    Sentence,
     Span,
-    SummaryParams,
     SummaryResult,
     SummarySentence,
     Task,
     TranslateResult,
 )
 
-UNKNOWN = "und"
-# Below this the caller is told that the language is a guess.
-SURE = 0.6
-# Language identification reads no more than this of an article.
-DETECT_CHARACTERS = 4000
 # More sentences than fit are asked for, because those that break a word or character bound are passed over.
 SPARE_SENTENCES = 8
 MAX_SENTENCES = 200
+# A longer article is not translated only to be summarized: that would take longer than people wait.
+MOST_TRANSLATED_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """An article as the engines will see it."""
+class _Made:
+    """A finished summary, and what it was made of.
 
-    article: Article
-    detection: Detection
-    sentences: tuple[Sentence, ...]
-    title: str
+    `base` is what was written in `base_language`, the language the summarizer read: translations start from there.
+    """
+
+    summary: Summary
+    base: compose.Composed
+    base_language: str
+    condensed: Condensed
+    chunks: tuple[Span, ...]
     warnings: tuple[Warn, ...]
-
-    @property
-    def language(self) -> str:
-        return self.detection.language
 
 
 def summarize(request: SummarizeRequest, router: Router, calls: Calls, *, max_characters: int) -> SummarizeReply:
@@ -75,126 +68,170 @@ def summarize(request: SummarizeRequest, router: Router, calls: Calls, *, max_ch
         PrecisError: whatever Backend.run raises, or the error of the summary itself.
     """
     router.check_translation_engine(request.translate_engine, "translate_engine")
-    read = _read(request, max_characters)
-    model = router.summary(read.language, request.engine)
-    result = _pick(read, request.length, model, calls)
-    composed = _compose(read, result, request, read.language)
-    translations = _translate(composed, read.language, request, router, calls)
-    summary_language = read.language
-    warnings = read.warnings
-    if request.summary_language not in (None, read.language):
-        result, route_engine = _translated(read, result, request, router, calls)
-        summary_language = str(request.summary_language)
-        composed = _compose(read, result, request, summary_language)
-        engine = f"{model.id}+{route_engine}"
-    else:
-        engine = model.id
-    summary = Summary(
-        text=composed.text,
-        language=summary_language,
-        format=request.format,
-        engine=engine,
-        degraded=None,
-        sentences=composed.sentences,
-    )
-    article = read.article
+    article = read(request, max_characters)
+    made = _best(article, request, router, calls)
+    text = article.article.text
+    title = article.article.title
     return SummarizeReply(
-        source=article.text,
+        source=text,
         from_html=request.html is not None,
-        language=read.detection,
+        language=article.detection,
         detected=request.language == AUTO,
-        title=article.text[article.title.start : article.title.end] if article.title else None,
-        summary=summary,
-        translations=translations,
-        removed=article.removed,
-        coverage=_coverage(read),
+        title=text[title.start : title.end] if title else None,
+        summary=made.summary,
+        translations=_translate(made, request, router, calls),
+        removed=article.article.removed,
+        coverage=coverage.coverage(text, article.sentences, made.chunks),
         usage=calls.usage(),
         timing=calls.timing(),
         provenance=calls.provenance(),
-        warnings=warnings + composed.warnings,
-        explain=_explain(read, result) if request.explain else None,
+        warnings=article.warnings + made.warnings,
+        explain=_explain(article, made) if request.explain else None,
     )
 
 
-def _read(request: SummarizeRequest, max_characters: int) -> _Read:
-    article = _clean(request)
-    field = "html" if request.html is not None else "text"
-    if len(article.text) > max_characters:
-        raise TooLong(f"the text is over the limit of {max_characters} characters", field=field)
-    blocks, title = article.blocks, ""
-    if article.title:
-        title = article.text[article.title.start : article.title.end]
-    if not any(translate.has_letters(article.text[block.start : block.end]) for block in blocks):
-        if article.title is None or not translate.has_letters(title):
-            raise NoText("there is no text to summarize", field=field)
-        # A headline alone is summarized by itself.
-        blocks = (Block(article.title.start, article.title.end, "heading"),)
-        title = ""
-    detection, warnings = _identify(request, article, blocks)
-    sentences = segment.sentences(article.text, blocks, detection.language)
-    return _Read(article, detection, sentences, title, warnings)
+def _best(article: Read, request: SummarizeRequest, router: Router, calls: Calls) -> _Made:
+    """The summary by the best path, or by the direct one where the way round is too long or fails."""
+    target = request.summary_language or article.language
+    if article.language == UNKNOWN:
+        return _make(article, Path(router.summary(article.language, request.engine)), request, router, calls)
+    path = router.summary_path(article.language, target, request.engine, request.translate_engine)
+    if path.direct is None:
+        return _make(article, path, request, router, calls)
+    direct = Path(path.direct)
+    size = sum(item.end - item.start for item in article.sentences)
+    if size > MOST_TRANSLATED_CHARACTERS:
+        detail = f"{path.model.id} does not read this language, and the text is too long to be translated for it"
+        return _make(article, direct, request, router, calls, (Warn("read_directly", detail),))
+    try:
+        return _make(article, path, request, router, calls)
+    except Cancelled:
+        raise
+    except PrecisError as error:
+        detail = f"the summary by way of {path.pivot} failed ({error.code})"
+        degraded = path.direct.quality
+        return _make(article, direct, request, router, calls, (Warn("degraded", detail),), degraded)
 
 
-def _clean(request: SummarizeRequest) -> Article:
-    if request.html is not None:
-        return clean.clean_html(request.html, clean=request.clean)
-    return clean.clean_text(request.text or "", clean=request.clean)
+def _make(
+    article: Read,
+    path: Path,
+    request: SummarizeRequest,
+    router: Router,
+    calls: Calls,
+    warnings: tuple[Warn, ...] = (),
+    degraded: str | None = None,
+) -> _Made:
+    language = path.pivot or article.language
+    segments, engine = article.segments(), path.model.id
+    route: tuple[str, ...] = (article.language,)
+    checks: tuple[SummaryCheck, ...] = ()
+    if path.translator is not None:
+        done = _translated(segments, article.language, language, path.translator, calls)
+        segments = tuple(Segment(text, one.paragraph) for text, one in zip(done.segments, segments, strict=True))
+        route, engine, checks = done.route, f"{path.translator.id}+{engine}", _doubts(done)
+    title = article.title if language == article.language else ""
+    wanted = min(MAX_SENTENCES, request.length.at_most + SPARE_SENTENCES)
+
+    def composed_of(result: SummaryResult) -> compose.Composed:
+        return _compose(article, result, request, language)
+
+    def enough(result: SummaryResult) -> bool:
+        return request.format != "headline" and len(composed_of(result).sentences) == len(result.sentences)
+
+    condensed = condense(summary_job(path.model, language, segments, title, wanted), path.model, calls, enough)
+    if path.translator is not None:  # an engine that points at segments points at translated ones
+        said = [_said(one, segments) for one in condensed.result.sentences]
+        condensed = replace(condensed, result=_reworded(condensed.result, said))
+    base = composed = composed_of(condensed.result)
+    target = request.summary_language or article.language
+    if target != language:
+        model = _back(router, language, target, request)
+        spoken = tuple(Segment(_said(one, segments)) for one in condensed.result.sentences)
+        done = _translated(spoken, language, target, model, calls)
+        composed = _compose(article, _reworded(condensed.result, done.segments), request, target, condensed.result)
+        route, engine, checks = route + done.route[1:], f"{engine}+{model.id}", checks + _doubts(done)
+    summary = Summary(
+        text=composed.text,
+        language=target,
+        format=request.format,
+        engine=engine,
+        degraded=degraded or condensed.degraded,
+        sentences=composed.sentences,
+        route=route,
+        checks=tuple(dict.fromkeys(checks + condensed.checks)),
+    )
+    chunks = coverage.spans(condensed.chunks, article.sentences, exact=path.translator is None)
+    return _Made(summary, base, language, condensed, chunks, warnings + condensed.warnings + composed.warnings)
 
 
-def _identify(
-    request: SummarizeRequest, article: Article, blocks: Sequence[Block]
-) -> tuple[Detection, tuple[Warn, ...]]:
-    if request.language != AUTO:
-        return Detection(request.language, 1.0), ()
-    pieces: list[str] = []
-    size = 0
-    for block in blocks:
-        pieces.append(article.text[block.start : min(block.end, block.start + DETECT_CHARACTERS)])
-        size += block.end - block.start
-        if size >= DETECT_CHARACTERS:
-            break
-    detection = detect.detect("\n".join(pieces))
-    if detection.language == UNKNOWN:
-        return detection, (
-            Warn("language_unknown", "the language of the text could not be told; name it if it matters"),
-        )
-    if detection.confidence < SURE:
-        return detection, (Warn("language_uncertain", "the language of the text is a guess"),)
-    return detection, ()
+def _back(router: Router, source: str, target: str, request: SummarizeRequest) -> ModelInfo:
+    try:
+        return router.translation(source, target, request.translate_engine, "translate_engine")[0]
+    except PrecisError as error:
+        error.field = error.field or "summary_language"
+        raise
 
 
-def _pick(read: _Read, length: Length, model: ModelInfo, calls: Calls) -> SummaryResult:
-    text = read.article.text
-    segments = tuple(Segment(text[item.start : item.end], item.paragraph) for item in read.sentences)
-    wanted = min(MAX_SENTENCES, length.at_most + SPARE_SENTENCES)
-    params = SummaryParams(read.title, wanted)
-    (outcome,) = calls.run([Job(Task.SUMMARIZE, model.id, read.language, "", segments, params)], [model])
+def _translated(
+    segments: tuple[Segment, ...], source: str, target: str, model: ModelInfo, calls: Calls
+) -> TranslateResult:
+    """Segments in another language.
+
+    Raises:
+        PrecisError: they could not be translated.
+    """
+    (outcome,) = calls.run([Job(Task.TRANSLATE, model.id, source, target, segments)], [model])
     if outcome.error is not None:
         raise outcome.error
-    if not isinstance(outcome.result, SummaryResult) or not outcome.result.sentences:
-        raise EngineFailed("the engine found nothing to say about this text")
+    if not isinstance(outcome.result, TranslateResult):
+        raise EngineFailed("the engine gave no translation")
     return outcome.result
 
 
-def _compose(read: _Read, result: SummaryResult, request: SummarizeRequest, language: str) -> compose.Composed:
+def _doubts(done: TranslateResult) -> tuple[SummaryCheck, ...]:
+    return tuple(SummaryCheck(Task.TRANSLATE, one.check, one.action) for one in done.checks)
+
+
+def _compose(
+    article: Read,
+    result: SummaryResult,
+    request: SummarizeRequest,
+    language: str,
+    original: SummaryResult | None = None,
+) -> compose.Composed:
+    """The summary within its bound; `original` is what the engine said when `result` is its translation."""
     return compose.compose(
-        read.article.text,
-        read.sentences,
+        article.article.text,
+        article.sentences,
         result,
         length=request.length,
         format=request.format,
         language=language,
-        title=read.title if language == read.language else "",
+        title=article.title if language == article.language else "",
+        written=any(one.text is not None for one in (original or result).sentences),
     )
 
 
-def _translate(
-    composed: compose.Composed, source: str, request: SummarizeRequest, router: Router, calls: Calls
-) -> tuple[Translation, ...]:
+def _reworded(result: SummaryResult, texts: Sequence[str]) -> SummaryResult:
+    sentences = tuple(
+        SummarySentence(text, one.sources, one.score, one.chunk)
+        for one, text in zip(result.sentences, texts, strict=True)
+    )
+    return SummaryResult(sentences)
+
+
+def _said(item: SummarySentence, segments: Sequence[Segment]) -> str:
+    """The words of a summary sentence: its own, or those of the segment it is."""
+    return segments[item.sources[0]].text if item.text is None else item.text
+
+
+def _translate(made: _Made, request: SummarizeRequest, router: Router, calls: Calls) -> tuple[Translation, ...]:
     """All targets as one batch; a target that cannot be done is an error of its own."""
     if not request.translate_to:
         return ()
-    parts = translate.split(composed.text, source)
+    source = made.base_language
+    parts = translate.split(made.base.text, source)
     plans = [
         translate.plan(router, index, parts, source, target, request.translate_engine)
         for index, target in enumerate(request.translate_to)
@@ -204,49 +241,11 @@ def _translate(
     return tuple(translate.settle(item, next(outcomes) if item.job is not None else None) for item in plans)
 
 
-def _translated(
-    read: _Read, result: SummaryResult, request: SummarizeRequest, router: Router, calls: Calls
-) -> tuple[SummaryResult, str]:
-    """The picked sentences in the summary's language, so that the length bound is kept in that language."""
-    target = str(request.summary_language)
-    try:
-        model, _ = router.translation(read.language, target, request.translate_engine, "translate_engine")
-    except PrecisError as error:
-        error.field = error.field or "summary_language"
-        raise
-    text = read.article.text
-    segments = tuple(Segment(_said(item, text, read.sentences), 0) for item in result.sentences)
-    (outcome,) = calls.run([Job(Task.TRANSLATE, model.id, read.language, target, segments)], [model])
-    if outcome.error is not None:
-        raise outcome.error
-    if not isinstance(outcome.result, TranslateResult):
-        raise EngineFailed("the engine gave no translation")
-    sentences = tuple(
-        SummarySentence(translated, item.sources, item.score)
-        for item, translated in zip(result.sentences, outcome.result.segments, strict=True)
+def _explain(article: Read, made: _Made) -> Explanation:
+    text = article.article.text
+    scores = {index: item.score for item in reversed(made.condensed.result.sentences) for index in item.sources}
+    cleaned = "\n\n".join(text[block.start : block.end] for block in article.article.blocks)
+    scored = tuple(
+        ScoredSentence(item.start, item.end, scores.get(index)) for index, item in enumerate(article.sentences)
     )
-    return SummaryResult(sentences), model.id
-
-
-def _said(item: SummarySentence, text: str, sentences: Sequence[Sentence]) -> str:
-    """The words of a summary sentence: its own, or those of the segment it is."""
-    if item.text is not None:
-        return item.text
-    source = sentences[item.sources[0]]
-    return text[source.start : source.end]
-
-
-def _coverage(read: _Read) -> Coverage:
-    used = sum(item.end - item.start for item in read.sentences)
-    return Coverage(len(read.article.text), used, 1, truncated=False)
-
-
-def _explain(read: _Read, result: SummaryResult) -> Explanation:
-    text = read.article.text
-    scores = {index: item.score for item in result.sentences for index in item.sources}
-    cleaned = "\n\n".join(text[block.start : block.end] for block in read.article.blocks)
-    chunks: tuple[Span, ...] = ()
-    if read.sentences:
-        chunks = (Span(read.sentences[0].start, read.sentences[-1].end),)
-    scored = tuple(ScoredSentence(item.start, item.end, scores.get(index)) for index, item in enumerate(read.sentences))
-    return Explanation(cleaned, chunks, scored)
+    return Explanation(cleaned, made.chunks, scored)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from service import languages
 from service.errors import PrecisError, UnsupportedLanguage
 from service.pipeline import segment
-from service.pipeline.requests import Translation
+from service.pipeline.requests import TextCheck, Translation
 from service.pipeline.routing import Router
-from service.records import Block, Job, ModelInfo, Outcome, Segment, Task, TranslateResult
+from service.records import Block, Job, ModelInfo, Outcome, Segment, Span, Task, TranslateResult
 
 # Nothing was translated, because there is nothing to translate.
 UNCHANGED = "none"
@@ -69,14 +69,24 @@ def split(text: str, language: str) -> Parts:
 
 def join(parts: Parts, translated: Sequence[str], source: str, target: str) -> str:
     """Put translated segments back between the gaps. A lone blank follows the habit of the target's script."""
+    return _placed(parts, translated, source, target)[0]
+
+
+def _placed(parts: Parts, translated: Sequence[str], source: str, target: str) -> tuple[str, list[Span]]:
+    """As `join`, with the place of every segment in the text."""
     spaces_in, spaces_out = _spaces(source), _spaces(target)
     pieces: list[str] = []
+    spans: list[Span] = []
+    at = 0
     for index, (gap, text) in enumerate(zip(parts.gaps, translated, strict=False)):
         if index and spaces_in != spaces_out and gap in ("", " "):
             gap = " " if spaces_out else ""
         pieces += (gap, text)
+        at += len(gap)
+        spans.append(Span(at, at + len(text)))
+        at += len(text)
     pieces.append(parts.gaps[-1])
-    return "".join(pieces)
+    return "".join(pieces), spans
 
 
 def plan(router: Router, index: int, parts: Parts, source: str, target: str, engine: str) -> Plan:
@@ -110,9 +120,15 @@ def settle(item: Plan, outcome: Outcome | None) -> Translation:
     if not isinstance(outcome.result, TranslateResult):
         return Translation(item.index, item.source, item.target, engine=item.model.id, error=outcome.error)
     result = outcome.result
-    text = join(item.parts, result.segments, item.source, item.target)
+    text, spans = _placed(item.parts, result.segments, item.source, item.target)
+    checks = tuple(
+        TextCheck(one.check, one.action, one.segment, spans[one.segment].start, spans[one.segment].end)
+        for one in result.checks
+        if one.segment < len(spans)
+    )
+    quality = item.model.quality
     return Translation(
-        item.index, item.source, item.target, text, item.model.id, result.route, item.model.quality, error=None
+        item.index, item.source, item.target, text, item.model.id, result.route, quality, error=None, checks=checks
     )
 
 

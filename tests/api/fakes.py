@@ -18,7 +18,9 @@ from service.pipeline.requests import (
     SummarizeReply,
     SummarizeRequest,
     Summary,
+    SummaryCheck,
     Target,
+    TextCheck,
     TimingTotals,
     TranslateReply,
     TranslateRequest,
@@ -66,6 +68,8 @@ class FakePipeline:
                 "extractive",
                 None,
                 (ReplySentence(source[:end], (Span(0, end),)),),
+                (language,),
+                (SummaryCheck(Task.SUMMARIZE, "loop", "redecoded"),),
             ),
             translations=translations,
             removed=(Removed(end, len(source), "read_more"),) if end < len(source) else (),
@@ -119,4 +123,5 @@ class FakePipeline:
         if target not in ("es", "fr", "ca"):
             error = UnsupportedLanguage(f"no engine translates to {target}", supported=("es", "fr", "ca"))
             return Translation(index, source, target, error=error)
-        return Translation(index, source, target, text, "apertium", (source, target), "gist")
+        checks = (TextCheck("too_short", "flagged", 0, 2, len(text)),) if "🌉" in text else ()
+        return Translation(index, source, target, text, "apertium", (source, target), "gist", checks=checks)

@@ -28,6 +28,18 @@ def test_one_text_and_one_target(bench: Bench) -> None:
     assert bench.pipeline.request == TranslateRequest(("a",), ("es",), "en", "apertium")
 
 
+@pytest.mark.parametrize(("unit", "codec", "width"), [("codepoint", "utf-32-le", 4), ("utf16", "utf-16-le", 2)])
+def test_checks_point_into_the_translation(bench: Bench, unit: str, codec: str, width: int) -> None:
+    """The span of a doubted segment slices the translation in the unit asked for."""
+    reply = bench.post(PATH, {"text": "🌉 bridge", "target": "es", "offsets": unit})
+    TranslateReplyShape.model_validate_json(reply.data)
+    (made,) = reply.json["translations"]
+    (check,) = made["checks"]
+    assert (check["check"], check["action"], check["segment"]) == ("too_short", "flagged", 0)
+    units = made["text"].encode(codec)
+    assert units[check["start"] * width : check["end"] * width].decode(codec) == " bridge>"
+
+
 @pytest.mark.parametrize("field", ["html", "keep", "glossary", "alternatives"])
 def test_planned_fields_are_refused_by_name(bench: Bench, field: str) -> None:
     """A field whose feature does not exist is refused, not ignored."""

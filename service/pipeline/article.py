@@ -1,0 +1,94 @@
+"""What is read of a request before any engine sees it: cleaned blocks, their language, their sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.errors import NoText, TooLong
+from service.pipeline import clean, detect, segment, translate
+from service.pipeline.requests import AUTO, SummarizeRequest, Warn
+from service.records import Article, Block, Detection, Segment, Sentence
+
+UNKNOWN = "und"
+# Below this the caller is told that the language is a guess.
+SURE = 0.6
+# Language identification reads no more than this of an article.
+DETECT_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An article as the engines will see it."""
+
+    article: Article
+    detection: Detection
+    sentences: tuple[Sentence, ...]
+    title: str
+    warnings: tuple[Warn, ...]
+
+    @property
+    def language(self) -> str:
+        """Tag of the article's language, or `und`."""
+        return self.detection.language
+
+    def segments(self) -> tuple[Segment, ...]:
+        """The sentences as engines take them."""
+        text = self.article.text
+        return tuple(Segment(text[item.start : item.end], item.paragraph) for item in self.sentences)
+
+
+def read(request: SummarizeRequest, max_characters: int) -> Read:
+    """Clean, identify and cut into sentences.
+
+    Args:
+        request: the caller's.
+        max_characters: bound on the text, for HTML on its visible text.
+    Raises:
+        TooLong: the text is over the bound.
+        NoText: nothing is left to summarize.
+    """
+    article = _clean(request)
+    field = "html" if request.html is not None else "text"
+    if len(article.text) > max_characters:
+        raise TooLong(f"the text is over the limit of {max_characters} characters", field=field)
+    blocks, title = article.blocks, ""
+    if article.title:
+        title = article.text[article.title.start : article.title.end]
+    if not any(translate.has_letters(article.text[block.start : block.end]) for block in blocks):
+        if article.title is None or not translate.has_letters(title):
+            raise NoText("there is no text to summarize", field=field)
+        # A headline alone is summarized by itself.
+        blocks = (Block(article.title.start, article.title.end, "heading"),)
+        title = ""
+    detection, warnings = _identify(request, article, blocks)
+    sentences = segment.sentences(article.text, blocks, detection.language)
+    return Read(article, detection, sentences, title, warnings)
+
+
+def _clean(request: SummarizeRequest) -> Article:
+    if request.html is not None:
+        return clean.clean_html(request.html, clean=request.clean)
+    return clean.clean_text(request.text or "", clean=request.clean)
+
+
+def _identify(
+    request: SummarizeRequest, article: Article, blocks: Sequence[Block]
+) -> tuple[Detection, tuple[Warn, ...]]:
+    if request.language != AUTO:
+        return Detection(request.language, 1.0), ()
+    pieces: list[str] = []
+    size = 0
+    for block in blocks:
+        pieces.append(article.text[block.start : min(block.end, block.start + DETECT_CHARACTERS)])
+        size += block.end - block.start
+        if size >= DETECT_CHARACTERS:
+            break
+    detection = detect.detect("\n".join(pieces))
+    if detection.language == UNKNOWN:
+        return detection, (
+            Warn("language_unknown", "the language of the text could not be told; name it if it matters"),
+        )
+    if detection.confidence < SURE:
+        return detection, (Warn("language_uncertain", "the language of the text is a guess"),)
+    return detection, ()
