@@ -159,6 +159,10 @@ class Settings(BaseModel):
     )
     # models from a hub
     models_dir: Path = Field(_cache_folder() / "precis" / "models", description="folder of pulled models")
+    quantized_dir: Path = Field(
+        _cache_folder() / "precis" / "quantized",
+        description="folder for the int8 weights of models whose own folder cannot be written",
+    )
     hub_endpoint: str = Field(
         "",
         pattern="^(https?://.*)?$",

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from service.engines.catalogue import ModelRow
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision
+from service.engines.seq2seq.memory import trim
 from service.engines.seq2seq.model import load_model
 from service.engines.seq2seq.runner import Budget
+from service.engines.seq2seq.spec import read_spec
 from service.engines.seq2seq.tokens import Tokens
 from service.records import Direction, ModelInfo, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a folder came from.
+
+    Attributes:
+        revision: of the repository.
+        digest: of the files, which also names the quantized weights that are made of them; empty when it is unknown.
+        cache: folder for quantized weights where the model's own cannot be written; None for no other.
+    """
+
+    revision: str = ""
+    digest: str = ""
+    cache: Path | None = None
 
 
 def open_engine(
@@ -19,7 +38,7 @@ def open_engine(
     languages: Languages,
     *,
     precision: Precision = "fp32",
-    identity: tuple[str, str] = ("", ""),
+    origin: Origin | None = None,
     prefix: str = "",
     beams: int | None = None,
     budget: Budget | None = None,
@@ -31,28 +50,37 @@ def open_engine(
         row: of the catalogue; decides the task and the longest source.
         languages: what the model is good for and how it writes each language.
         precision: of the linear layers.
-        identity: revision of the repository and digest of the weights, for the catalogue.
+        origin: of the folder; None is one that nobody pulled.
         prefix: text put before every source, such as `summarize: `.
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
         budget: rows and tokens at a time.
     Raises:
         LoadError: the folder cannot be used; the message says why.
     """
-    model = load_model(folder, precision)
+    origin = origin or Origin()
+    spec = read_spec(folder)
     told = languages.style != "none" and (row.task is Task.TRANSLATE or languages.style is not None)
-    tokens = Tokens(folder, model.spec, languages.codes if told else {}, languages.style, prefix)
-    info = _info(row, identity, languages)
-    return Seq2SeqEngine(model, tokens, info, languages, beams=beams, longest=row.max_tokens, budget=budget)
+    codes = languages.codes if told else {}
+    # A large vocabulary takes as long as the layers, and half of the time nobody holds Python's lock.
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
+        reading = pool.submit(Tokens, folder, spec, codes, languages.style, prefix)
+        caches = [folder] if origin.cache is None else [folder, origin.cache]
+        model = load_model(folder, precision, digest=origin.digest, caches=caches)
+        tokens = reading.result()
+    trim()
+    return Seq2SeqEngine(
+        model, tokens, _info(row, origin, languages), languages, beams=beams, longest=row.max_tokens, budget=budget
+    )
 
 
-def _info(row: ModelRow, identity: tuple[str, str], languages: Languages) -> ModelInfo:
+def _info(row: ModelRow, origin: Origin, languages: Languages) -> ModelInfo:
     pairs = ((source, target) for source in languages.read for target in languages.written if source != target)
     translates = row.task is Task.TRANSLATE
     return ModelInfo(
         id=row.id,
         task=row.task,
-        revision=identity[0],
-        digest=identity[1],
+        revision=origin.revision,
+        digest=origin.digest,
         quality=row.quality,
         rank=row.rank,
         licence=row.licence,

@@ -14,7 +14,7 @@ from service.engines.loaded import Loaded
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision, auto_precision, capability
-from service.engines.seq2seq.opening import open_engine
+from service.engines.seq2seq.opening import Origin, open_engine
 from service.engines.seq2seq.tokens import LanguageStyle
 from service.models import gate, rows
 from service.models.failures import ModelError, UnknownModel
@@ -78,6 +78,6 @@ def _open(row: NeuralRow, settings: Settings) -> Seq2SeqEngine:
         entry,
         languages_of(row),
         precision=precision,
-        identity=(stored.manifest.commit, stored.manifest.digest),
+        origin=Origin(stored.manifest.commit, stored.manifest.digest, settings.quantized_dir),
         prefix=row.input_prefix,
     )

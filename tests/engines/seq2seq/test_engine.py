@@ -20,7 +20,7 @@ from service.engines.seq2seq.assembly import Row
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import capability
-from service.engines.seq2seq.opening import open_engine
+from service.engines.seq2seq.opening import Origin, open_engine
 from service.engines.seq2seq.packing import cut_text, pack
 from service.engines.seq2seq.runner import Budget
 from service.errors import BadRequest, NoText, UnsupportedLanguage
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Seq2SeqEngine:
     """The engine over it."""
-    return open_engine(folder, TRANSLATE, LANGUAGES, identity=("r1", "d1"), budget=Budget(rows=12))
+    return open_engine(folder, TRANSLATE, LANGUAGES, origin=Origin("r1", "d1"), budget=Budget(rows=12))
 
 
 def job(*texts: str, source: str = "en", target: str = "fr", task: Task = Task.TRANSLATE, most: int = 8) -> Job:
@@ -116,11 +116,10 @@ def test_int8_writes_the_same_text_in_any_company(engine: Seq2SeqEngine, folder:
     """With int8 layers the translations are those of float32, and the same for a row alone and among others."""
     small = open_engine(folder, TRANSLATE, LANGUAGES, precision="int8", budget=Budget(rows=12))
     chooser = random.Random(6)
-    jobs = [job(toy.say("en", [chooser.randrange(toy.WORDS) for _ in range(length)])) for length in (1, 2, 3, 4) * 5]
+    jobs = [job(toy.say("en", [chooser.randrange(toy.WORDS) for _ in range(length)])) for length in (1, 2, 3, 4) * 8]
     together = [texts(outcome) for outcome in run(small, *jobs)]
     assert together == [texts(run(small, one)[0]) for one in jobs]
-    same = sum(one == texts(other) for one, other in zip(together, run(engine, *jobs), strict=True))
-    assert same >= 19
+    assert together == [texts(outcome) for outcome in run(engine, *jobs)]
 
 
 def test_segments_come_back_in_order(engine: Seq2SeqEngine) -> None:

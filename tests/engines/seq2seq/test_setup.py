@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 
 from service.config import SettingsError, load
 from service.engines import registry
+from service.engines.seq2seq.linear import capability
 from service.engines.seq2seq.setup import languages_of
 from service.models import rows, store
 from service.models.rows import NeuralRow
@@ -47,6 +50,17 @@ def toy_row(**changes: Any) -> NeuralRow:
     return NeuralRow(**(given | changes))
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A trained toy translator as a checkpoint folder."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("toy")
+    toy.train_translator(folder)
+    yield folder
+    torch.set_num_threads(threads)
+
+
 def publish(models_dir: Path, folder: Path) -> None:
     """Make a checkpoint folder a ready model, as a pull does."""
     files = tuple(
@@ -56,11 +70,14 @@ def publish(models_dir: Path, folder: Path) -> None:
     store.publish(models_dir, folder, manifest)
 
 
-def test_a_pulled_model_serves_through_the_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "auto"])
+def test_a_pulled_model_serves_through_the_pipeline(
+    precision: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Settings, store, licence gate, engine, dispatcher, pipeline: a trained toy says what it was taught."""
-    folder = tmp_path / "checkpoint"
-    torch.set_num_threads(1)
-    toy.train_translator(folder)
+    if precision == "int8" and not capability().int8_bits:
+        pytest.skip("no exact int8 products on this processor")
+    folder = Path(shutil.copytree(trained, tmp_path / "checkpoint"))
     models_dir = tmp_path / "models"
     models_dir.mkdir()
     publish(models_dir, folder)
@@ -70,7 +87,7 @@ def test_a_pulled_model_serves_through_the_pipeline(tmp_path: Path, monkeypatch:
             "PRECIS_ENGINES": "seq2seq extractive",
             "PRECIS_MODELS": "toy absent",
             "PRECIS_MODELS_DIR": str(models_dir),
-            "PRECIS_PRECISION": "fp32",
+            "PRECIS_PRECISION": precision,
             "PRECIS_ENGINE_THREADS": "1",
         }
     )
@@ -95,6 +112,46 @@ def test_a_pulled_model_serves_through_the_pipeline(tmp_path: Path, monkeypatch:
         assert loaded.missing[0] in pipeline.languages().missing
     finally:
         backend.close()
+    kept = list((models_dir / "toy").glob("quantized-*.safetensors"))
+    assert len(kept) == (precision == "int8" or (precision == "auto" and capability().int8_bits == 8))
+    store.find(models_dir, "toy")
+    store.remove(models_dir, "toy")
+    assert not kept or not kept[0].exists()
+
+
+def test_a_models_folder_that_cannot_be_written_has_its_weights_elsewhere(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only volume the int8 weights go to the folder that the settings name."""
+    if not capability().int8_bits:
+        pytest.skip("no exact int8 products on this processor")
+    models_dir, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    models_dir.mkdir()
+    publish(models_dir, Path(shutil.copytree(trained, tmp_path / "checkpoint")))
+    before = sorted((models_dir / "toy").iterdir())
+    monkeypatch.setattr(rows, "get", lambda model_id: toy_row(id=model_id))
+    plain = Path.open
+
+    def read_only(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        if path.is_relative_to(models_dir) and "r" not in mode:
+            raise OSError(30, "Read-only file system")
+        return plain(path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", read_only)
+    environ = {
+        "PRECIS_ENGINES": "seq2seq",
+        "PRECIS_MODELS": "toy",
+        "PRECIS_MODELS_DIR": str(models_dir),
+        "PRECIS_QUANTIZED_DIR": str(elsewhere),
+        "PRECIS_PRECISION": "int8",
+        "PRECIS_ENGINE_THREADS": "1",
+    }
+    for _ in range(2):
+        loaded = registry.create(load(environ))
+        assert list(loaded.engines) == ["toy"]
+        loaded.engines["toy"].close()
+    assert len(list(elsewhere.iterdir())) == 1
+    assert sorted((models_dir / "toy").iterdir()) == before
 
 
 def test_models_that_are_not_there_leave_the_rest_alone(tmp_path: Path) -> None:
