@@ -43,7 +43,7 @@ def create(settings: Settings) -> Loaded:
             engines[model_id] = _open(row, settings)
         except UnknownModel as error:
             raise SettingsError(f"PRECIS_MODELS: {error}") from None
-        except (ModelError, LoadError) as error:
+        except (ModelError, LoadError, OSError) as error:
             log.warning("model %s is left out: %s", model_id, error)
             missing.append(f"model {model_id}: {error}")
     return Loaded(engines, tuple(missing))
