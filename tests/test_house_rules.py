@@ -43,7 +43,7 @@ LEAVES: dict[str, set[str]] = {
     "openers": set(),
     "cpus": {"config"},
     "records": {"errors"},
-    "events": {"records"},
+    "events": {"errors", "records"},
     "languages": {"errors"},
     "heartbeat": {"errors"},
     "telemetry": {"errors", "config"},

@@ -2,7 +2,8 @@
 
 A row advances by one step a call, whatever shares its batch. Its text steers it: words of the form `fake:NAME` or
 `fake:NAME=VALUE`. `steps=N` and `step_ms=N` set the speed, `fail` fails the row, `raise` breaks the engine, `exit` ends
-the process, `hang` blocks a step for ever, `bad_finish` fails when results are put together.
+the process, `hang` blocks a step for ever, `bad_finish` fails when results are put together, `again` says something
+else first to those who read along.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.config import Settings
-from service.engines.base import RowDone, RowWork
+from service.engines.base import RowDone, RowText, RowWork
 from service.errors import EngineFailed, TooLong, UnsupportedLanguage
 from service.records import (
     Direction,
@@ -36,9 +37,13 @@ TARGETS = ("ca", "de", "en", "es", "fr")
 @dataclass(slots=True)
 class _Row:
     text: str
+    whole: str
+    steps: int
     steps_left: int
     step_s: float
     orders: dict[str, int]
+    followed: bool
+    said: int = 0
 
 
 class FakeEngine:
@@ -56,6 +61,7 @@ class FakeEngine:
         self._step_ms = step_ms
         self._active: dict[int, _Row] = {}
         self._interrupted = threading.Event()
+        self._told: list[RowText] = []
         self.evicted: list[int] = []
         self.widths: list[int] = []
 
@@ -78,7 +84,8 @@ class FakeEngine:
             raise UnsupportedLanguage("no such direction", supported=TARGETS)
         if job.task is Task.SUMMARIZE:
             texts = ["\n".join(texts)]
-        return [RowWork(max(1, len(text)), text) for text in texts]
+        head = f"[{job.target}] " if job.task is Task.TRANSLATE else ""
+        return [RowWork(max(1, len(text)), (text, head), index) for index, text in enumerate(texts)]
 
     def finish(self, job: Job, outputs: Sequence[object]) -> tuple[Result, Usage]:
         """The first sentences as the summary; the text with the target before it as the translation."""
@@ -102,10 +109,13 @@ class FakeEngine:
     def admit(self, rows: Sequence[tuple[int, RowWork]]) -> None:
         """Read the orders of each row's text."""
         for row_id, work in rows:
-            text = str(work.payload)
+            if not isinstance(work.payload, tuple):
+                raise TypeError("not a row of this engine")
+            text, head = work.payload
             orders = {name: int(value or 1) for name, value in _DIRECTIVE.findall(text)}
             step_s = orders.get("step_ms", self._step_ms) / 1000
-            self._active[row_id] = _Row(text, orders.get("steps", self._steps), step_s, orders)
+            steps = orders.get("steps", self._steps)
+            self._active[row_id] = _Row(text, head + text, steps, steps, step_s, orders, work.followed)
 
     def step(self) -> list[RowDone]:
         """Advance every row by one step."""
@@ -119,6 +129,8 @@ class FakeEngine:
             self._interrupted.clear()
         for row_id, row in list(self._active.items()):
             row.steps_left -= 1
+            if row.followed:
+                self._say(row_id, row)
             if "fail" in row.orders:
                 done.append(RowDone(row_id, error=EngineFailed("the fake engine was told to fail")))
             elif row.steps_left <= 0:
@@ -126,6 +138,21 @@ class FakeEngine:
         for ended in done:
             del self._active[ended.row_id]
         return done
+
+    def written(self) -> list[RowText]:
+        """An equal share of the text at every step."""
+        told, self._told = self._told, []
+        return told
+
+    def _say(self, row_id: int, row: _Row) -> None:
+        end = len(row.whole) * (row.steps - row.steps_left) // row.steps
+        if "again" not in row.orders:
+            self._told.append(RowText(row_id, row.whole[row.said : end]))
+        elif row.steps_left:
+            self._told.append(RowText(row_id, "?" * (end - row.said)))
+        else:
+            self._told.append(RowText(row_id, row.whole, replaces=True))
+        row.said = end
 
     def evict(self, row_ids: Sequence[int]) -> None:
         """Forget rows, and remember that they were evicted."""

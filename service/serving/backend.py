@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from service.events import Event
 from service.records import CallContext, Catalogue, Job, Outcome
 
 
@@ -20,6 +21,17 @@ class Backend(Protocol):
             Overloaded, Unavailable, Draining: nothing was admitted.
             DeadlineExceeded: the time ran out before all jobs had ended.
             Cancelled: `context.gone()` became true.
+        """
+        ...
+
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+        """Run jobs as `run` does and yield their text as it is written.
+
+        Yields:
+            For each job pieces in reading order, then its end; jobs run side by side. For each segment the pieces, put
+            together, are the segment of the outcome. Closing the iterator takes the jobs' rows out of their batches.
+        Raises:
+            The errors of `run`, at the first event.
         """
         ...
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
 
 from service import errors
+from service.events import Ended, Event
 from service.records import CallContext, Catalogue, Job, Outcome
 from service.serving import codec
+from service.serving.following import POLL_S, followed
 from service.serving.proto import model_pb2 as pb
 
-POLL_S = 0.2
 # The server answers at the deadline with what it has; only a server that hangs is cut off by the client.
 SLACK_S = 0.5
 CATALOGUE_TTL_S = 3.0
@@ -52,6 +54,7 @@ class Client:
         self._closed = False
         self._channel: Any = None
         self._run: Any = None
+        self._stream: Any = None
         self._describe: Any = None
         self._catalogue: Catalogue | None = None
         self._catalogue_s = 0.0
@@ -60,14 +63,9 @@ class Client:
     def run(self, jobs: Sequence[Job], context: CallContext) -> list[Outcome]:
         """See Backend.run."""
         self._connect()
-        request = pb.RunRequest(
-            request_id=context.request_id, caller=context.caller, jobs=[codec.job_to_message(job) for job in jobs]
-        )
+        request = _request(jobs, context)
         for attempt in range(1, self._attempts + 1):
-            remaining_s = context.deadline_s - time.monotonic()
-            if remaining_s <= 0:
-                raise errors.DeadlineExceeded("the time given has run out")
-            request.remaining_ms = max(1, int(remaining_s * 1000))
+            remaining_s = _time_left(request, context)
             try:
                 reply = self._call(request, remaining_s + SLACK_S, context.gone)
                 break
@@ -78,6 +76,31 @@ class Client:
         if len(outcomes) != len(jobs):
             raise errors.EngineFailed("the model process answered another number of items than it was given")
         return outcomes
+
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+        """See Backend.stream."""
+        self._connect()
+        request = _request(jobs, context)
+        left = set(range(len(jobs)))
+        for attempt in range(1, self._attempts + 1):
+            remaining_s = _time_left(request, context)
+            call = self._stream(request, timeout=remaining_s + SLACK_S)
+            try:
+                for message in _messages(call, context.gone):
+                    event = codec.event_from_message(message)
+                    if isinstance(event, Ended):
+                        left.discard(event.job)
+                    if event is not None:
+                        attempt = self._attempts  # what was said cannot be said again by another replica
+                        yield event
+                break
+            except (errors.Overloaded, errors.Unavailable, errors.Draining):
+                if attempt == self._attempts:
+                    raise
+            finally:
+                call.cancel()
+        if left:
+            raise errors.EngineFailed("the model process answered another number of items than it was given")
 
     def catalogue(self) -> Catalogue:
         """See Backend.catalogue. A copy from before an outage is better than none."""
@@ -144,12 +167,47 @@ class Client:
                 request_serializer=pb.RunRequest.SerializeToString,
                 response_deserializer=pb.RunReply.FromString,
             )
+            self._stream = self._channel.unary_stream(
+                "/precis.v1.Model/Stream",
+                request_serializer=pb.RunRequest.SerializeToString,
+                response_deserializer=pb.StreamReply.FromString,
+            )
             self._describe = self._channel.unary_unary(
                 "/precis.v1.Model/Describe",
                 request_serializer=pb.DescribeRequest.SerializeToString,
                 response_deserializer=pb.DescribeReply.FromString,
             )
             self._pid = os.getpid()
+
+
+def _request(jobs: Sequence[Job], context: CallContext) -> pb.RunRequest:
+    messages = [codec.job_to_message(job) for job in jobs]
+    return pb.RunRequest(request_id=context.request_id, caller=context.caller, jobs=messages)
+
+
+def _time_left(request: pb.RunRequest, context: CallContext) -> float:
+    """The seconds left to the caller, noted in the request too."""
+    remaining_s = context.deadline_s - time.monotonic()
+    if remaining_s <= 0:
+        raise errors.DeadlineExceeded("the time given has run out")
+    request.remaining_ms = max(1, int(remaining_s * 1000))
+    return remaining_s
+
+
+def _messages(call: Any, gone: Callable[[], bool]) -> Iterator[pb.StreamReply]:
+    """What a streaming call answers. It is read on a thread of its own, as only that can be waited for with a limit."""
+    items: queue.SimpleQueue[pb.StreamReply | errors.PrecisError | None] = queue.SimpleQueue()
+
+    def pump() -> None:
+        try:
+            for message in call:
+                items.put(message)
+            items.put(None)
+        except grpc.RpcError as error:
+            items.put(_translate(error))
+
+    threading.Thread(target=pump, name="stream", daemon=True).start()
+    yield from followed(items, gone)
 
 
 def _translate(error: Any) -> errors.PrecisError:

@@ -7,19 +7,21 @@ through the event loop.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from service.engines.base import Engine, RowWork
 from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError, UnsupportedLanguage
+from service.events import Ended, Event
 from service.heartbeat import Heartbeat
 from service.records import Catalogue, Job, Outcome
-from service.serving.inflight import Computation, Inflight, Waiter
-from service.serving.loop import EngineLoop, Settled, broken
+from service.serving.inflight import Computation, Inflight, shared_key
+from service.serving.loop import EngineLoop, Settled, Told, broken
+from service.serving.reading import Said
 from service.serving.scheduler import Scheduler
+from service.serving.waits import Wait, end, tell
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Dispatcher:
         self._inflight = Inflight(orphan_grace_s)
         self._idle = asyncio.Event()
         self._heartbeats: list[Heartbeat] = []
+        self._followers: dict[int, Callable[[Said], None]] = {}
         self._lanes: dict[str, EngineLoop] = {}
         self._lane_of: dict[str, EngineLoop] = {}
         for name, engine in engines.items():
@@ -67,6 +70,7 @@ class Dispatcher:
                 engine,
                 Scheduler(max_rows, max_cost),
                 on_settled=self._settled_on_thread,
+                on_told=self._told_on_thread,
                 on_crash=self._crashed_on_thread,
                 beat=self._make_beat(heartbeat_folder, name),
             )
@@ -98,10 +102,7 @@ class Dispatcher:
             Draining, Overloaded, TooLong: nothing was admitted.
             asyncio.CancelledError: the caller has gone.
         """
-        if self._draining:
-            raise Draining("the service is shutting down", retry_after_s=1.0)
-        works = [await self._prepare(job) for job in jobs]
-        waits = self._admit(jobs, works, caller)
+        waits = await self._start(jobs, caller)
         try:
             pending = [wait.future for wait in waits if not wait.future.done()]
             if pending:
@@ -111,6 +112,37 @@ class Dispatcher:
                 self._release(wait, explicit=False)
             raise
         return [self._collect(wait) for wait in waits]
+
+    async def stream(self, jobs: Sequence[Job], *, caller: str, remaining_s: float) -> AsyncGenerator[Event, None]:
+        """Run jobs as `run` does and tell their text as it is written, then the end of each.
+
+        Nobody else shares what is followed, so when the reader goes its rows leave before the next step.
+        """
+        waits = await self._start(jobs, caller, followed=True)
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        for number, wait in enumerate(waits):
+            if wait.computation is not None:
+                self._followers[wait.computation.id] = partial(tell, events, number)
+            wait.future.add_done_callback(partial(end, events, number))
+        end_s = self._loop.time() + remaining_s
+        left = set(range(len(waits)))
+        try:
+            while left:
+                try:
+                    async with asyncio.timeout_at(end_s):
+                        event = await events.get()
+                except TimeoutError:
+                    for number in sorted(left):
+                        yield Ended(number, self._collect(waits[number]))
+                    return
+                if isinstance(event, Ended):
+                    left.discard(event.job)
+                yield event
+        finally:
+            for wait in waits:
+                if wait.computation is not None:
+                    self._followers.pop(wait.computation.id, None)
+                self._release(wait, explicit=False)
 
     async def drain(self, timeout_s: float) -> bool:
         """Admit nothing more and wait for what was admitted. Returns False when time ran out first."""
@@ -133,6 +165,12 @@ class Dispatcher:
 
     # ---- admission ---------------------------------------------------------------------------------------------------
 
+    async def _start(self, jobs: Sequence[Job], caller: str, *, followed: bool = False) -> list[Wait]:
+        if self._draining:
+            raise Draining("the service is shutting down", retry_after_s=1.0)
+        works = [await self._prepare(job) for job in jobs]
+        return self._admit(jobs, works, caller, followed=followed)
+
     async def _prepare(self, job: Job) -> list[RowWork] | PrecisError:
         lane = self._lane_of.get(job.engine)
         if lane is None:
@@ -147,16 +185,18 @@ class Dispatcher:
             log.exception("prepare failed in engine %s", lane.name)
             return EngineFailed(f"the {lane.name} engine failed on this item")
 
-    def _admit(self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], caller: str) -> list[_Wait]:
+    def _admit(
+        self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], caller: str, *, followed: bool
+    ) -> list[Wait]:
         """Join computations that run already and queue the others, all or none of them."""
-        waits = [_Wait(self._loop.create_future()) for _ in jobs]
+        waits = [Wait(self._loop.create_future()) for _ in jobs]
         opened: dict[str, list[tuple[int, Job, Sequence[RowWork]]]] = {}
         fresh: list[Computation] = []
         for wait, job, work in zip(waits, jobs, works, strict=True):
             if isinstance(work, PrecisError):  # it has its answer already
                 wait.future.set_result(Outcome(error=work))
                 continue
-            key = _key(job, caller) if self._coalesce else b""
+            key = shared_key(job, caller) if self._coalesce and not followed else b""
             lane = self._lane_of[job.engine]
             wait.computation = self._inflight.find(key)
             if wait.computation is not None:
@@ -167,7 +207,7 @@ class Dispatcher:
             opened.setdefault(lane.name, []).append((wait.computation.id, job, work))
         try:
             for name, computations in opened.items():
-                self._lanes[name].submit(computations)
+                self._lanes[name].submit(computations, followed=followed)
         except PrecisError:
             for computation in fresh:  # those that another engine took are dropped there; it ignores the rest
                 self._lanes[computation.lane].cancel(computation.id)
@@ -179,13 +219,13 @@ class Dispatcher:
                 self._inflight.attach(wait.computation, wait.waiter)
         return waits
 
-    def _collect(self, wait: _Wait) -> Outcome:
+    def _collect(self, wait: Wait) -> Outcome:
         if wait.future.done():
             return wait.future.result()
         self._release(wait, explicit=True)
         return Outcome(error=DeadlineExceeded("the time given has run out"))
 
-    def _release(self, wait: _Wait, *, explicit: bool) -> None:
+    def _release(self, wait: Wait, *, explicit: bool) -> None:
         """Stop waiting, because time is over (`explicit`) or because the caller has gone."""
         computation = wait.computation
         if computation is None or wait.future.done():
@@ -209,6 +249,15 @@ class Dispatcher:
 
     def _settled_on_thread(self, settled: Settled) -> None:
         self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _told_on_thread(self, told: Told) -> None:
+        self._loop.call_soon_threadsafe(self._told, told)
+
+    def _told(self, told: Told) -> None:
+        for computation_id, said in told:
+            follower = self._followers.get(computation_id)
+            if follower is not None:
+                follower(said)
 
     def _settle(self, settled: Settled) -> None:
         for computation_id, outcome in settled:
@@ -236,31 +285,6 @@ class Dispatcher:
         self._heartbeats.append(heartbeat)
         heartbeat.beat()
         return heartbeat.beat
-
-
-class _Wait:
-    """One caller's wait for one job."""
-
-    def __init__(self, future: asyncio.Future[Outcome]) -> None:
-        self.future = future
-        self.computation: Computation | None = None
-        self.waiter: Waiter = partial(_answer, future)
-
-
-def _answer(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    if not future.done():
-        future.set_result(outcome)
-
-
-def _key(job: Job, caller: str) -> bytes:
-    """Digest of everything that decides a job's outcome, and of the caller, whose work is shared with nobody else."""
-    digest = hashlib.blake2b(digest_size=16)
-    head = (caller, job.task, job.engine, job.source, job.target, job.summary.title, str(job.summary.max_sentences))
-    for part in head:
-        digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogatepass"))
-    for segment in job.segments:
-        digest.update(f"{segment.paragraph}:{len(segment.text)}:{segment.text}".encode("utf-8", "surrogatepass"))
-    return digest.digest()
 
 
 def _no_beat() -> None:

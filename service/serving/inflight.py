@@ -6,11 +6,12 @@ computation runs on for a grace period, and its result is kept until that ends, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.errors import PrecisError
-from service.records import Outcome
+from service.records import Job, Outcome
 
 Waiter = Callable[[Outcome], None]
 
@@ -132,3 +133,14 @@ class Inflight:
             self.running -= 1
         if self._by_key.get(computation.key) is computation:
             del self._by_key[computation.key]
+
+
+def shared_key(job: Job, caller: str) -> bytes:
+    """Digest of everything that decides a job's outcome, and of the caller, whose work is shared with nobody else."""
+    digest = hashlib.blake2b(digest_size=16)
+    head = (caller, job.task, job.engine, job.source, job.target, job.summary.title, str(job.summary.max_sentences))
+    for part in head:
+        digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogatepass"))
+    for segment in job.segments:
+        digest.update(f"{segment.paragraph}:{len(segment.text)}:{segment.text}".encode("utf-8", "surrogatepass"))
+    return digest.digest()

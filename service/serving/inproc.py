@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from service import errors
+from service.events import Event
 from service.records import CallContext, Catalogue, Job, Outcome
 from service.serving.dispatcher import Dispatcher
-
-POLL_S = 0.2
+from service.serving.following import POLL_S, followed
 
 
 class InprocBackend:
@@ -43,6 +45,29 @@ class InprocBackend:
                 if context.gone():
                     future.cancel()
                     raise errors.Cancelled("the caller has gone") from None
+
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+        """See Backend.stream."""
+        remaining_s = context.deadline_s - time.monotonic()
+        if remaining_s <= 0:
+            raise errors.DeadlineExceeded("the time given has run out")
+        items: queue.SimpleQueue[Event | errors.PrecisError | None] = queue.SimpleQueue()
+
+        async def pump() -> None:
+            events = self._dispatcher.stream(jobs, caller=context.caller, remaining_s=remaining_s)
+            async with contextlib.aclosing(events):
+                try:
+                    async for event in events:
+                        items.put(event)
+                    items.put(None)
+                except errors.PrecisError as error:
+                    items.put(error)
+
+        future = asyncio.run_coroutine_threadsafe(pump(), self._loop)
+        try:
+            yield from followed(items, context.gone)
+        finally:
+            future.cancel()
 
     def catalogue(self) -> Catalogue:
         """See Backend.catalogue."""

@@ -11,11 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from service.engines.base import Engine, RowDone, RowWork
+from service.engines.base import Engine, RowDone, RowText, RowWork, Streaming
 from service.errors import EngineFailed, PrecisError
 from service.records import Job, Outcome, Timing
+from service.serving.reading import Reading, Said
 from service.serving.scheduler import QueuedRow, Scheduler
 from service.telemetry import LaneMetrics
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 IDLE_BEAT_S = 1.0
 
 Settled = list[tuple[int, Outcome]]
+Told = list[tuple[int, Said]]
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class EngineLoop:
         engine: owned by the loop's thread from `start` on, but for `prepare` and `interrupt`.
         scheduler: the queue; guarded by this object's lock.
         on_settled: called on the loop's thread with computations that ended.
+        on_told: called on the loop's thread, before `on_settled`, with new text of followed computations.
         on_crash: called once on the loop's thread when the engine is broken.
         beat: called at least once a second while the loop is alive.
     """
@@ -57,6 +60,7 @@ class EngineLoop:
         scheduler: Scheduler,
         *,
         on_settled: Callable[[Settled], None],
+        on_told: Callable[[Told], None],
         on_crash: Callable[[str, BaseException], None],
         beat: Callable[[], None],
     ) -> None:
@@ -64,11 +68,14 @@ class EngineLoop:
         self.engine = engine
         self._scheduler = scheduler
         self._on_settled = on_settled
+        self._on_told = on_told
+        self._written = engine.written if isinstance(engine, Streaming) else _nothing_written
         self._on_crash = on_crash
         self._beat = beat
         self._changed = threading.Condition()
         self._running: dict[int, _Running] = {}
         self._row_owner: dict[int, tuple[int, int]] = {}
+        self._readings: dict[int, Reading] = {}  # of the followed computations among them
         self._cancelled: set[int] = set()
         self._stopping = False
         self._row_ids = itertools.count(1)
@@ -81,14 +88,17 @@ class EngineLoop:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, computations: Sequence[tuple[int, Job, Sequence[RowWork]]]) -> None:
+    def submit(self, computations: Sequence[tuple[int, Job, Sequence[RowWork]]], *, followed: bool = False) -> None:
         """Queue computations, given as (id, job, rows of the job): all of them or none.
 
+        Args:
+            computations: of this engine.
+            followed: somebody reads along.
         Raises:
             Overloaded, TooLong: nothing was queued.
         """
         rows = [
-            QueuedRow(next(self._row_ids), computation_id, work)
+            QueuedRow(next(self._row_ids), computation_id, replace(work, followed=True) if followed else work)
             for computation_id, _, works in computations
             for work in works
         ]
@@ -101,6 +111,8 @@ class EngineLoop:
             now_s = time.monotonic()
             for computation_id, job, works in computations:
                 self._running[computation_id] = _Running(job, [], [None] * len(works), len(works), now_s)
+                if followed:
+                    self._readings[computation_id] = Reading([work.segment for work in works])
             for row in rows:
                 row_ids = self._running[row.computation_id].row_ids
                 self._row_owner[row.row_id] = (row.computation_id, len(row_ids))
@@ -167,6 +179,8 @@ class EngineLoop:
             started_s = time.monotonic()
             done = self.engine.step()
             self._meter.stepped(time.monotonic() - started_s)
+            if self._readings:
+                self._tell(self._written(), done)
             if done:
                 self._settle(done)
         return True
@@ -181,12 +195,29 @@ class EngineLoop:
         evicted: list[int] = []
         for computation_id in cancelled:
             running = self._running.pop(computation_id, None)
+            self._readings.pop(computation_id, None)
             if running is None:
                 continue
             held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
             evicted += [row_id for row_id in held if row_id not in waiting]
             self._meter.ended("cancelled", len(running.row_ids))
         return evicted
+
+    def _tell(self, written: Sequence[RowText], done: Sequence[RowDone]) -> None:
+        """Report what followed computations have written, in reading order."""
+        told: Told = []
+        with self._changed:
+            for row in written:
+                computation_id, index = self._row_owner.get(row.row_id, (0, 0))
+                if (reading := self._readings.get(computation_id)) is not None:
+                    said = reading.more(index, row.text, replaces=row.replaces)
+                    told += [(computation_id, one) for one in said]
+            for ended in done:
+                computation_id, index = self._row_owner.get(ended.row_id, (0, 0))
+                if (reading := self._readings.get(computation_id)) is not None and ended.error is None:
+                    told += [(computation_id, one) for one in reading.row_ended(index)]
+        if told:
+            self._on_told(told)
 
     def _settle(self, done: Sequence[RowDone]) -> None:
         settled: Settled = []
@@ -208,7 +239,12 @@ class EngineLoop:
                     complete.append((computation_id, self._running.pop(computation_id)))
         if evict:
             self.engine.evict(evict)
-        settled += [(computation_id, self._finish(running)) for computation_id, running in complete]
+        for computation_id, running in complete:
+            outcome = self._finish(running)
+            settled.append((computation_id, outcome))
+            reading = self._readings.pop(computation_id, None)
+            if reading is not None and outcome.result is not None:
+                self._on_told([(computation_id, one) for one in reading.ended(outcome.result)])
         if settled:
             self._on_settled(settled)
 
@@ -228,6 +264,7 @@ class EngineLoop:
     def _abandon(self, computation_id: int, running: _Running) -> list[int]:
         """A row failed: take its siblings out of the queue and return those in the engine."""
         del self._running[computation_id]
+        self._readings.pop(computation_id, None)
         self._meter.ended("failed", len(running.row_ids))
         waiting = {row.row_id for row in self._scheduler.cancel(frozenset((computation_id,)))}
         held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
@@ -237,6 +274,11 @@ class EngineLoop:
 def _timing(running: _Running) -> Timing:
     now_s = time.monotonic()
     return Timing(queue_ms=(running.admitted_s - running.queued_s) * 1000, model_ms=(now_s - running.admitted_s) * 1000)
+
+
+def _nothing_written() -> list[RowText]:
+    """What an engine tells that shows nothing before the end."""
+    return []
 
 
 def broken(name: str) -> EngineFailed:

@@ -5,14 +5,18 @@ Health follows the gRPC health protocol: SERVING means loaded, warmed and not dr
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from service.errors import BadRequest, Draining, Overloaded, PrecisError
-from service.records import Outcome
+from service.events import Ended
+from service.records import Job, Outcome
 from service.serving import codec
 from service.serving.dispatcher import Dispatcher
 from service.serving.proto import model_pb2 as pb
@@ -51,6 +55,11 @@ class ModelServer:
                 request_deserializer=pb.RunRequest.FromString,
                 response_serializer=pb.RunReply.SerializeToString,
             ),
+            "Stream": grpc.unary_stream_rpc_method_handler(
+                self._stream,
+                request_deserializer=pb.RunRequest.FromString,
+                response_serializer=pb.StreamReply.SerializeToString,
+            ),
             "Describe": grpc.unary_unary_rpc_method_handler(
                 self._describe,
                 request_deserializer=pb.DescribeRequest.FromString,
@@ -83,33 +92,61 @@ class ModelServer:
             await self._health.set(name, status)
 
     async def _run(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Any:
-        if self._dispatcher is None:
-            return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
-        if not request.jobs:
-            return await _refuse(context, BadRequest("no jobs"))
-        outcomes: list[Outcome | None] = [None] * len(request.jobs)
-        jobs = []
-        for index, message in enumerate(request.jobs):
+        dispatcher = await self._serving(request, context)
+        known, outcomes = _jobs(request)
+        if known:
             try:
-                jobs.append((index, codec.job_from_message(message)))
-            except PrecisError as error:
-                outcomes[index] = Outcome(error=error)
-        if jobs:
-            remaining_s = request.remaining_ms / 1000 or DEFAULT_REMAINING_S
-            try:
-                done = await self._dispatcher.run(
-                    [job for _, job in jobs], caller=request.caller, remaining_s=remaining_s
+                done = await dispatcher.run(
+                    [job for _, job in known], caller=request.caller, remaining_s=_remaining_s(request)
                 )
             except PrecisError as error:
                 return await _refuse(context, error)
-            for (index, _), outcome in zip(jobs, done, strict=True):
-                outcomes[index] = outcome
-        return pb.RunReply(outcomes=[codec.outcome_to_message(outcome) for outcome in outcomes if outcome is not None])
+            outcomes.update((index, outcome) for (index, _), outcome in zip(known, done, strict=True))
+        return pb.RunReply(outcomes=[codec.outcome_to_message(outcomes[index]) for index in sorted(outcomes)])
+
+    async def _stream(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[pb.StreamReply]:
+        dispatcher = await self._serving(request, context)
+        known, outcomes = _jobs(request)
+        for index, outcome in outcomes.items():
+            yield codec.event_to_message(Ended(index, outcome))
+        if not known:
+            return
+        events = dispatcher.stream([job for _, job in known], caller=request.caller, remaining_s=_remaining_s(request))
+        async with contextlib.aclosing(events):
+            try:
+                async for event in events:
+                    yield codec.event_to_message(replace(event, job=known[event.job][0]))
+            except PrecisError as error:
+                await _refuse(context, error)
+
+    async def _serving(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Dispatcher:
+        """The dispatcher; ends the call when there is none yet, or nothing to do."""
+        if self._dispatcher is None:
+            await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
+        elif not request.jobs:
+            await _refuse(context, BadRequest("no jobs"))
+        return cast(Dispatcher, self._dispatcher)
 
     async def _describe(self, request: pb.DescribeRequest, context: grpc.aio.ServicerContext) -> Any:
         if self._dispatcher is None:
             return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
         return codec.catalogue_to_message(self._dispatcher.catalogue)
+
+
+def _jobs(request: pb.RunRequest) -> tuple[list[tuple[int, Job]], dict[int, Outcome]]:
+    """The jobs of a request with their places, and the outcomes of those that this release does not know."""
+    jobs: list[tuple[int, Job]] = []
+    refused: dict[int, Outcome] = {}
+    for index, message in enumerate(request.jobs):
+        try:
+            jobs.append((index, codec.job_from_message(message)))
+        except PrecisError as error:
+            refused[index] = Outcome(error=error)
+    return jobs, refused
+
+
+def _remaining_s(request: pb.RunRequest) -> float:
+    return request.remaining_ms / 1000 or DEFAULT_REMAINING_S
 
 
 async def _refuse(context: grpc.aio.ServicerContext, error: PrecisError) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +26,10 @@ from service.engines.seq2seq.opening import Origin, open_engine
 from service.engines.seq2seq.packing import cut_text, pack
 from service.engines.seq2seq.runner import Budget
 from service.errors import BadRequest, NoText, UnsupportedLanguage
+from service.events import Ended, Event
 from service.records import (
     Action,
+    CallContext,
     Check,
     Chunk,
     Job,
@@ -37,6 +41,7 @@ from service.records import (
     TranslateResult,
 )
 from service.serving.dispatcher import Dispatcher
+from service.serving.inproc import InprocBackend
 from tests.engines.seq2seq import toy
 
 TRANSLATE = ModelRow("toy", "seq2seq", Task.TRANSLATE, 1, "standard", "CC0-1.0")
@@ -339,3 +344,69 @@ def test_doubted_rows_go_before_new_ones(folder: Path) -> None:
     outcomes = run(small, *map(job, odd))
     assert all(outcome.error is None for outcome in outcomes)
     assert small.free_rows() == 4
+
+
+def streamed(engine: Seq2SeqEngine, *jobs: Job) -> tuple[list[Event], list[Outcome]]:
+    """The events of a stream of all jobs, and what the unary call says of them."""
+    options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9, "orphan_grace_s": 0.0, "coalesce": False}
+    backend = InprocBackend(lambda: Dispatcher({"toy": engine}, **options))
+    try:
+        caller = CallContext("test", time.monotonic() + 60)
+        return list(backend.stream(jobs, caller)), backend.run(jobs, caller)
+    finally:
+        backend.close()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_streams_say_what_the_unary_call_says(folder: Path, beams: int) -> None:
+    """Token by token for greedy rows, row by row for beams; what is decoded again is replaced, and nothing else."""
+    engine = open_engine(folder, TRANSLATE, LANGUAGES, beams=beams, budget=Budget(rows=12))
+    jobs = [
+        job(toy.say("en", [1, 2, 3, 4]), " ", toy.say("en", [5, 6]), toy.say("en", [7])),
+        *(job(text, toy.say("en", [0, 1])) for text in strange(8, 3)),
+        job(toy.say("en", [number % toy.WORDS for number in range(70)])),
+    ]
+    events, outcomes = streamed(engine, *jobs)
+    said: dict[tuple[int, int], str] = {}
+    ended: dict[int, Outcome] = {}
+    count: Counter[tuple[int, int]] = Counter()
+    anew = set()
+    for event in events:
+        if isinstance(event, Ended):
+            ended[event.job] = event.outcome
+            continue
+        place = (event.job, event.segment)
+        count[place] += 1
+        said[place] = event.text if event.replaces else said.get(place, "") + event.text
+        anew |= {place} if event.replaces else set()
+    for number, outcome in enumerate(outcomes):
+        assert ended[number].result == outcome.result
+        assert tuple(said[number, index] for index in range(len(texts(outcome)))) == texts(outcome)
+        replaced = {one.segment for one in checks(outcome) if one.action == Action.REDECODED}
+        assert {segment for place, segment in anew if place == number} <= replaced
+    if beams == 1:
+        assert count[0, 0] >= 3
+        assert anew
+    else:
+        assert count[0, 0] == 1
+
+
+def test_a_reader_disturbs_nobody(engine: Seq2SeqEngine) -> None:
+    """Followed rows and the others in their batch write what they write unseen, and a reader may leave at any step."""
+    jobs = [job(toy.say("en", [number, 3, 4])) for number in range(6)]
+    wanted = [texts(outcome) for outcome in run(engine, *jobs)]
+    events, outcomes = streamed(engine, *jobs)
+    assert [texts(outcome) for outcome in outcomes] == wanted
+    assert [texts(event.outcome) for event in events if isinstance(event, Ended)] != []
+    (work,) = engine.prepare(jobs[0])
+    free = engine.free_rows()
+    engine.admit([(7001, replace(work, followed=True)), (7002, work)])
+    while not engine.written():
+        engine.step()
+    engine.evict([7001])
+    done: list[RowDone] = []
+    while not done:
+        done = engine.step()
+        assert engine.written() == []
+    assert [row.row_id for row in done] == [7002]
+    assert engine.free_rows() == free
