@@ -140,7 +140,7 @@ class Check:
 
     Attributes:
         segment: which segment of a translation it is about, or which chunk of a summary.
-        check: `loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`, or a name of a later release.
+        check: `loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`, or another name.
         action: `redecoded` when the output was thrown away and another delivered that is not doubted so; `flagged`
             when the output delivered is the doubted one.
     """

@@ -24,9 +24,14 @@ class Client(Protocol):
 
 
 class Asker:
-    """Asks for one row and adds up its usage; words where the server tells no tokens."""
+    """Asks for one row and adds up its usage; words where the server tells no tokens.
+
+    Attributes:
+        refused: what was wrong with answers that were asked for again, by the names of checks.
+    """
 
     def __init__(self, client: Client) -> None:
+        self.refused: list[str] = []
         self._client = client
         self._input = 0
         self._output = 0
@@ -54,13 +59,15 @@ class Asker:
             EngineFailed: the second answer was refused too.
         """
         remark = ""
-        for _ in range(2):
+        for attempt in range(2):
             asked = prompt(remark)
             reply = await self.ask(asked)
             try:
                 return read(reply, asked)
             except Refused as refused:
                 remark = str(refused)
+                if not attempt:
+                    self.refused.append(refused.check)
         raise EngineFailed(f"the remote model's answer was refused: {remark}")
 
 

@@ -23,9 +23,9 @@ from service.engines.remote import prompts
 from service.engines.remote.client import SEED, ChatClient, Server
 from service.engines.remote.prompts import Fence
 from service.engines.remote.summary import SummaryWriter
-from service.engines.remote.translation import Batch, Translator, assemble, batches
+from service.engines.remote.translation import Batch, Translated, Translator, assemble, batches, segments_of
 from service.errors import EngineFailed, PrecisError, UnsupportedLanguage
-from service.records import Direction, Job, ModelInfo, Result, SummaryResult, Task, TranslateResult, Usage
+from service.records import Check, Direction, Job, ModelInfo, Result, SummaryResult, Task, TranslateResult, Usage
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +97,13 @@ class RemoteEngine:
         """Put the outputs of the rows together; usage is in the server's tokens, words where it told none."""
         if job.task is Task.SUMMARIZE:
             return cast(tuple[SummaryResult, Usage], outputs[0])
-        rows = cast(Sequence[tuple[tuple[str, ...], Usage]], outputs)
-        texts = assemble(job.segments, (text for row, _ in rows for text in row))
+        rows = cast(Sequence[tuple[tuple[Translated, ...], Usage]], outputs)
+        made = [text for row, _ in rows for text in row]
+        texts = assemble(job.segments, (one.text for one in made))
+        places = zip(segments_of(job.segments), made, strict=True)
+        checks = tuple(sorted({Check(segment, *check) for segment, one in places for check in one.checks}))
         usage = Usage(sum(used.input_tokens for _, used in rows), sum(used.output_tokens for _, used in rows))
-        return TranslateResult(texts, (job.source, job.target)), usage
+        return TranslateResult(texts, (job.source, job.target), checks=checks), usage
 
     def warm(self) -> None:
         """Start the thread and say in the log whether the server answers; it may come later."""

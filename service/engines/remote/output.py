@@ -58,7 +58,26 @@ _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f\u2009 '’٫٬]\d+)*")
 
 
 class Refused(Exception):
-    """The reply is no answer to the prompt. The message is ours and holds nothing of the reply."""
+    """The reply is no answer to the prompt.
+
+    Args:
+        remark: what was wrong, in words of ours for the model; holds nothing of the reply.
+        check: its name for reports, as in `records.Check`.
+    """
+
+    def __init__(self, remark: str, check: str) -> None:
+        super().__init__(remark)
+        self.check = check
+
+
+# What the guards that all engines share call it, in words for the model.
+REMARKS = {
+    "loop": "it repeated itself",
+    "too_short": "it left out most of the text",
+    "too_long": "it was too long",
+    "untranslated": "it repeated the text instead of translating it",
+    "wrong_script": "it was in another script",
+}
 
 
 def answer(reply: Reply, prompt: Prompt, *, cut: bool = False) -> str:
@@ -70,17 +89,17 @@ def answer(reply: Reply, prompt: Prompt, *, cut: bool = False) -> str:
         Refused: it is empty, over the bound, or tells of the rules.
     """
     if reply.finish == "over_long":
-        raise Refused("it was far too long")
+        raise Refused("it was far too long", "too_long")
     if reply.finish not in ("stop", "eos", "") and not (cut and reply.finish == "length"):
-        raise Refused("it was not finished")
+        raise Refused("it was not finished", "no_end")
     text = _THOUGHT.sub("", reply.text, count=1)
     if text.lstrip().startswith(("<think>", "<thinking>")):
-        raise Refused("it was not finished")
+        raise Refused("it was not finished", "no_end")
     text = rearm(_FENCE_LINE.sub("", text)).strip()
     if not any(character.isalnum() for character in text):
-        raise Refused("it was empty")
+        raise Refused("it was empty", "too_short")
     if prompt.mark in text.casefold() or leaks(text, prompt.system):
-        raise Refused("it repeated the instructions")
+        raise Refused("it repeated the instructions", "instructions")
     return text
 
 
@@ -114,12 +133,12 @@ def summary_sentences(
     if reply.finish == "length":
         found = found[:-1]
         if not found:
-            raise Refused("it was not finished")
+            raise Refused("it was not finished", "no_end")
     if len(found) > 2 * sentences + 2 or any(len(sentence) > CHARACTERS_PER_SENTENCE for sentence in found):
-        raise Refused("it was too long")
+        raise Refused("it was too long", "too_long")
     whole = "\n".join(found)
     if loops(whole):
-        raise Refused("it repeated itself")
+        raise Refused("it repeated itself", "loop")
     check_language(whole, tag, source_words)
     return list(dict.fromkeys(found))[:sentences]
 
@@ -163,21 +182,21 @@ def check_language(text: str, tag: str, source_words: frozenset[str]) -> None:
     del scripts[""]
     own = sum(scripts[name] for name in _SCRIPTS.get(language.script, ()))
     if scripts.total() >= _LEAST_LETTERS and density(tag) * own < scripts.total() - own:
-        raise Refused("it was in another script")
+        raise Refused("it was in another script", "wrong_script")
     if language.code == "ja" and own >= _KANA_EXPECTED and not scripts["HIRAGANA"] + scripts["KATAKANA"]:
-        raise Refused("it was in another language")
+        raise Refused("it was in another language", "wrong_language")
     every = _WORD.findall(text.casefold())
     english = sum(word in _ENGLISH for word in every)
     often = len(_OFTEN_ENGLISH.intersection(every))
     if language.code == "en" and len(every) >= _ENGLISH_EXPECTED and not english and often < _OFTEN:
-        raise Refused("it was in another language")
+        raise Refused("it was in another language", "wrong_language")
     if (
         language.script == "Latn"
         and language.code != "en"
         and "the" in every
         and english >= max(2, _ENGLISH_SHARE * len(every))
     ):
-        raise Refused("it was in another language")
+        raise Refused("it was in another language", "wrong_language")
 
 
 @lru_cache(maxsize=4096)
@@ -196,25 +215,25 @@ def check_translation(text: str, source: str, source_tag: str, target_tag: str, 
         Refused: it is no translation of `source`.
     """
     if not any(character.isalnum() for character in text):
-        raise Refused("it was empty")
+        raise Refused("it was empty", "too_short")
     if text.count("\n") > source.count("\n"):
-        raise Refused("it had more lines than the text")
+        raise Refused("it had more lines than the text", "layout")
     if len(text) > translated_characters(source, source_tag, target_tag):
-        raise Refused("it was too long")
+        raise Refused("it was too long", "too_long")
     if 6 * len(text) * density(target_tag) < len(source) * density(source_tag) - 40:
-        raise Refused("it left out most of the text")
+        raise Refused("it left out most of the text", "too_short")
     if loops(text, source):
-        raise Refused("it repeated itself")
+        raise Refused("it repeated itself", "loop")
     words = _WORD.findall(source.casefold())
     same_script = _home(source_tag) == _home(target_tag)
     letters = sum(character.isalpha() for character in source)
     if not near and _WORD.findall(text.casefold()) == words and letters >= 12 and _is_prose(source, same_script):
-        raise Refused("it repeated the text instead of translating it")
+        raise Refused("it repeated the text instead of translating it", "untranslated")
     names = _WORD.findall(source) if same_script else (word for word in _WORD.findall(source) if not word.islower())
     check_language(text, target_tag, frozenset(word.casefold() for word in names))
     for pattern in (_ADDRESS, _PLACEHOLDER):
         if Counter(pattern.findall(source)) - Counter(pattern.findall(text)):
-            raise Refused("it changed a web address, an e-mail address, a tag or a placeholder")
+            raise Refused("it changed a web address, an e-mail address, a tag or a placeholder", "placeholder")
 
 
 def _home(tag: str) -> str:

@@ -10,7 +10,7 @@ from service.engines.remote.asking import Asker, Client, side_by_side
 from service.engines.remote.prompts import CHARACTERS_PER_SENTENCE, Fence, Prompt
 from service.engines.remote.reply import Reply
 from service.engines.sources import SourceIndex
-from service.records import Job, SummaryResult, SummarySentence, Usage
+from service.records import Action, Check, Job, SummaryResult, SummarySentence, Usage
 
 # More than anybody asks of a summary; the caller's bound may be in characters and then says little about sentences.
 MOST_SENTENCES = 12
@@ -54,7 +54,8 @@ class SummaryWriter:
             notes = chunks.pack([sentence for sentences in found for sentence in sentences], self._chunk)
             parts = True
         sentences = await row.sentences(("" if parts else title) + notes[0], wanted, parts)
-        return SummaryResult(row.sourced(sentences)), row.asker.usage
+        checks = tuple(Check(0, name, Action.REDECODED.value) for name in dict.fromkeys(row.asker.refused))
+        return SummaryResult(row.sourced(sentences), checks=checks), row.asker.usage
 
 
 class _Row:
@@ -78,7 +79,7 @@ class _Row:
             found = output.summary_sentences(reply, asked, self._tag, most, self._words)
             supported = [sentence for sentence in found if self._index.supports(sentence)]
             if 2 * len(supported) < len(found) or not supported:
-                raise output.Refused("it was not about the text")
+                raise output.Refused("it was not about the text", "unsupported")
             return supported
 
         return await self.asker.until_good(prompt, read)

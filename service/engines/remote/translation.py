@@ -14,7 +14,8 @@ from service.engines.remote.asking import Asker, Client, side_by_side
 from service.engines.remote.chunks import slices
 from service.engines.remote.prompts import Fence, Prompt
 from service.engines.remote.reply import Reply
-from service.records import Segment, Usage
+from service.engines.seq2seq import guards
+from service.records import Action, Segment, Usage
 
 _MOST_UNITS = 20
 _MOST_BATCH_CHARACTERS = 2000
@@ -84,6 +85,19 @@ def _near() -> frozenset[frozenset[str]]:
     return frozenset(frozenset((one, other)) for group in table["near"] for one in group for other in group)
 
 
+def segments_of(segments: Sequence[Segment]) -> list[int]:
+    """Return which segment each translated text of a job belongs to, over all its batches in order."""
+    return [piece.segment for piece in _pieces(segments) if piece.text]
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """One text's translation, with what was doubted, as (check, action)."""
+
+    text: str
+    checks: tuple[tuple[str, str], ...] = ()
+
+
 class Translator:
     """Translates batches through a client."""
 
@@ -91,7 +105,7 @@ class Translator:
         self._client = client
         self._fence = fence
 
-    async def translate(self, batch: Batch) -> tuple[tuple[str, ...], Usage]:
+    async def translate(self, batch: Batch) -> tuple[tuple[Translated, ...], Usage]:
         """Return one translation a text, in order, and what they took.
 
         Raises:
@@ -99,49 +113,67 @@ class Translator:
             PrecisError: whatever the client raises.
         """
         asker = Asker(self._client)
-        found: list[str | None] = [None] * len(batch.texts)
+        found: list[Translated | str] = [""] * len(batch.texts)
         if len(batch.texts) > 1:
             asked = prompts.translate_lines(self._fence, batch.texts, batch.source, batch.target)
             found = self._good(batch, _lines(await asker.ask(asked), asked, len(batch.texts)))
-        missing = [at for at, text in enumerate(found) if text is None]
-        alone = await side_by_side([self._alone(asker, batch, batch.texts[at]) for at in missing])
-        for at, text in zip(missing, alone, strict=True):
-            found[at] = text
-        return tuple(text or "" for text in found), asker.usage
+        missing = [(at, doubt) for at, doubt in enumerate(found) if isinstance(doubt, str)]
+        alone = await side_by_side([self._alone(asker, batch, batch.texts[at], doubt) for at, doubt in missing])
+        made = {at: text for at, text in enumerate(found) if isinstance(text, Translated)}
+        made.update((at, text) for (at, _), text in zip(missing, alone, strict=True))
+        return tuple(made[at] for at in range(len(found))), asker.usage
 
-    def _good(self, batch: Batch, lines: Sequence[str | None]) -> list[str | None]:
-        found: list[str | None] = []
+    def _good(self, batch: Batch, lines: Sequence[str | None]) -> list[Translated | str]:
+        """The lines that are good; for the others the name of the doubt, empty where there is no line."""
+        found: list[Translated | str] = []
         for text, source in zip(lines, batch.texts, strict=True):
+            if text is None:
+                found.append("")
+                continue
             try:
-                good = text is not None and not output.lost_numbers(self._checked(text, source, batch), source)
-            except output.Refused:
-                good = False
-            found.append(text if good else None)
+                doubts = self._doubts(self._checked(text, source, batch), source, batch)
+            except output.Refused as refused:
+                doubts = (refused.check,)
+            found.append(doubts[0] if doubts else Translated(text))
         return found
 
-    async def _alone(self, asker: Asker, batch: Batch, source: str) -> str:
-        """One text by itself. A number may be put in words for good reason, so that alone refuses no second answer."""
-        kept: list[str] = []
+    async def _alone(self, asker: Asker, batch: Batch, source: str, doubt: str) -> Translated:
+        """One text by itself; `doubt` is what was wrong with its line, if there was one.
+
+        What is only doubted is asked for once more and then taken: a number may be put in words for good reason.
+        """
+        kept: list[tuple[str, tuple[str, ...]]] = []
         asked_before: list[Prompt] = []
+        refused: list[str] = [doubt] if doubt else []
 
         def prompt(remark: str) -> Prompt:
             return prompts.translate_one(self._fence, source, batch.source, batch.target, remark=remark)
 
-        def read(reply: Reply, asked: Prompt) -> str:
+        def read(reply: Reply, asked: Prompt) -> tuple[str, tuple[str, ...]]:
             again = bool(asked_before)
             asked_before.append(asked)
             try:
-                kept.append(self._checked(output.answer(reply, asked), source, batch))
-            except output.Refused:
+                text = self._checked(output.answer(reply, asked), source, batch)
+                kept.append((text, self._doubts(text, source, batch)))
+            except output.Refused as error:
                 if kept:
                     return kept[0]
+                refused.append(error.check)
                 raise
-            best = min(kept, key=lambda text: output.lost_numbers(text, source))
-            if not again and output.lost_numbers(best, source):
-                raise output.Refused("it left out a number")
+            best = min(kept, key=lambda one: (output.lost_numbers(one[0], source), len(one[1])))
+            if not again and best[1]:
+                refused.extend(best[1])
+                raise output.Refused(output.REMARKS.get(best[1][0], "it left out a number"), best[1][0])
             return best
 
-        return await asker.until_good(prompt, read)
+        text, doubts = await asker.until_good(prompt, read)
+        checks = [(name, Action.REDECODED.value) for name in dict.fromkeys(refused) if name not in doubts]
+        return Translated(text, (*checks, *((name, Action.FLAGGED.value) for name in doubts)))
+
+    def _doubts(self, text: str, source: str, batch: Batch) -> tuple[str, ...]:
+        """What the guards of all engines doubt, and a number that was left out."""
+        doubts = tuple(verdict.reason for verdict in guards.check(source, text, batch.source, batch.target))
+        return (*doubts, "number") if output.lost_numbers(text, source) else doubts
 
     def _checked(self, text: str, source: str, batch: Batch) -> str:
         near = frozenset((batch.source, batch.target)) in _near()

@@ -204,3 +204,12 @@ def test_one_failing_part_ends_the_row() -> None:
         error = error_of(lambda: summarize(made, summary_job(*numbered(100))))
         made.close()
     assert "empty" in error.detail
+
+
+def test_a_refused_answer_is_reported() -> None:
+    """The summary that replaced it says what was wrong with the first one."""
+    with ScriptedServer(script("Cats sleep a lot and dogs bark.", SUMMARY)) as server:
+        made = engine(server.url)
+        found = summarize(made, summary_job())
+        made.close()
+    assert [(one.segment, one.check, one.action) for one in found.checks] == [(0, "unsupported", "redecoded")]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from service.errors import EngineFailed, UnsupportedLanguage
-from service.records import Job, Usage
+from service.records import Job, TranslateResult, Usage
 from tests.engines.remote.driving import engine, error_of, run, translate, translation_job
 from tests.engines.remote.scripted import Asked, Behaviour, ScriptedServer, says, script
 
@@ -188,3 +188,32 @@ def test_a_direction_that_is_not_set_is_refused() -> None:
     made = engine("http://127.0.0.1:9")
     assert isinstance(error_of(lambda: made.prepare(translation_job("Hi", target="sw"))), UnsupportedLanguage)
     made.close()
+
+
+def checks_of(behave: Behaviour, job: Job) -> list[tuple[int, str, str]]:
+    """What the engine reports of the guards."""
+    with ScriptedServer(behave) as server:
+        made = engine(server.url)
+        result, _ = run(made, job)
+        made.close()
+    assert isinstance(result, TranslateResult)
+    return [(one.segment, one.check, one.action) for one in result.checks]
+
+
+def test_doubts_are_reported_by_segment() -> None:
+    """A refused answer was asked for again; a doubted one that came twice is flagged."""
+    spoiled = spoil(lambda lines: [*lines[:2], f"[3] {TEXTS[2]}", lines[3]])
+    assert checks_of(spoiled, translation_job("1", *TEXTS[:4])) == [(3, "untranslated", "redecoded")]
+    assert checks_of(obey, translation_job(*TEXTS[:4])) == []
+    good = backwards(KEPT)
+    bad = good.replace("1,250.50", "many")
+    assert checks_of(script(bad, good), translation_job(KEPT)) == [(0, "number", "redecoded")]
+    assert checks_of(script(bad), translation_job(KEPT)) == [(0, "number", "flagged")]
+
+
+def test_the_guards_of_all_engines_look_too() -> None:
+    """What only they doubt is asked for once more, then taken and flagged."""
+    twice = f"{backwards(LONG)} {backwards(LONG)}"
+    for answers, action in (((twice, backwards(LONG)), "redecoded"), ((twice,), "flagged")):
+        found = checks_of(script(*answers), translation_job(LONG))
+        assert found == [(0, "loop", action), (0, "too_long", action)]
