@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.errors import Cancelled, EngineFailed, PrecisError
+from service.errors import Cancelled, DeadlineExceeded, Draining, EngineFailed, Overloaded, PrecisError, Unavailable
 from service.pipeline import compose, coverage, translate
 from service.pipeline.article import UNKNOWN, Read, read
 from service.pipeline.calls import Calls
@@ -38,6 +38,10 @@ SPARE_SENTENCES = 8
 MAX_SENTENCES = 200
 # A longer article is not translated only to be summarized: that would take longer than people wait.
 MOST_TRANSLATED_CHARACTERS = 20_000
+
+
+# The caller may try again, and load never changes which engine answers.
+_PASSING = (Cancelled, DeadlineExceeded, Draining, Overloaded, Unavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def _best(article: Read, request: SummarizeRequest, router: Router, calls: Calls
         return _make(article, direct, request, router, calls, (Warn("read_directly", detail),))
     try:
         return _make(article, path, request, router, calls)
-    except Cancelled:
+    except _PASSING:
         raise
     except PrecisError as error:
         detail = f"the summary by way of {path.pivot} failed ({error.code})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.errors import EngineFailed, UnsupportedLanguage
+from service.errors import EngineFailed, Overloaded, UnsupportedLanguage
 from service.pipeline.requests import SummarizeReply, SummarizeRequest, TranslateRequest
 from service.records import Check, Job, Result, Task, TranslateResult
 from tests.pipeline.scripted import Scripted, chunked, context, extractive, summarizer, tagging, translator
@@ -95,6 +95,16 @@ def test_a_way_round_that_fails_degrades_to_the_direct_model() -> None:
     assert [warning.code for warning in reply.warnings] == ["degraded"]
     with pytest.raises(EngineFailed):
         summarized(backend(ENGLISH, EXTRACTIVE, NEURAL, neural=broken), engine="english")
+
+
+def test_load_does_not_change_the_engine() -> None:
+    """A full queue on the way round is a full queue for the caller."""
+
+    def full(job: Job) -> Result:
+        raise Overloaded("full", retry_after_s=1)
+
+    with pytest.raises(Overloaded):
+        summarized(backend(ENGLISH, EXTRACTIVE, NEURAL, neural=full))
 
 
 def test_a_long_article_is_not_translated_to_be_summarized() -> None:

@@ -44,9 +44,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Decoding:
-    """A row on its way, with the attempts made so far."""
+    """A row on its way, with the steps it was part of and the attempts made so far."""
 
     row: Row
+    steps: int = 0
     attempts: list[Attempt] = field(default_factory=list)
 
     def again(self, rows: int) -> DecodeParams | None:
@@ -115,6 +116,12 @@ def judge(task: Task, row: Row, text: str, tokens: int, *, cut: bool) -> Attempt
     return Attempt(text, tokens, doubts, unusable)
 
 
+def lost(task: Task, row: Row, text: str, tokens: int) -> Attempt:
+    """An attempt that was ended because its tokens ran in a circle, whatever its text looks like."""
+    attempt = judge(task, row, text, tokens, cut=True)
+    return attempt if "loop" in attempt.doubts else replace(attempt, doubts=("loop", *attempt.doubts))
+
+
 def _judge_summary(row: Row, text: str, tokens: int, *, cut: bool) -> Attempt:
     """A summary that ends at its bound is an ordinary one, if a whole sentence is in it."""
     doubts: tuple[str, ...] = ()
@@ -123,4 +130,5 @@ def _judge_summary(row: Row, text: str, tokens: int, *, cut: bool) -> Attempt:
         doubts = () if is_whole(text) else (NO_END,)
     if not guards.loop_in_text(text, row.text).ok:
         doubts = ("loop", *doubts)
-    return Attempt(text, tokens, doubts, "" if text else "the model gave no summary of this item")
+    # A chunk without a summary is told of, and others may have one.
+    return Attempt(text, tokens, doubts if text else (*doubts, EMPTY))

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.engines.base import RowDone, RowText, RowWork
+from service.engines.seq2seq import guards
 from service.engines.seq2seq.assembly import Output, Row, RowMaker, summarized, translated
-from service.engines.seq2seq.attempts import Decoding, failed, judge
+from service.engines.seq2seq.attempts import Attempt, Decoding, failed, judge, lost
 from service.engines.seq2seq.decoding import params_for
 from service.engines.seq2seq.model import Seq2SeqModel
 from service.engines.seq2seq.params import DecodeParams
@@ -17,6 +18,9 @@ from service.engines.seq2seq.runner import Budget, Finished, Runner
 from service.engines.seq2seq.tokens import LanguageStyle, Tokens
 from service.errors import BadRequest, EngineFailed, NoText, UnsupportedLanguage
 from service.records import Job, ModelInfo, Result, Task, Usage
+
+# Steps of a row between two looks at whether it runs in a circle.
+_LOOK_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class Seq2SeqEngine:
         """One token further for every row, and some way through the encoder for those that wait."""
         self._start_again()
         done = [row for ended in self._runner.step() if (row := self._ended(ended)) is not None]
+        done += self._lost()
         for row_id, reader in self._readers.items():
             self._tell(row_id, reader.more(self._runner.written(row_id, reader.seen)))
         return done
@@ -177,34 +182,50 @@ class Seq2SeqEngine:
             self._runner.add(row_id, self._rows[row_id].row.ids, params)
 
     def _ended(self, ended: Finished) -> RowDone | None:
-        """The end of a row; None when it is decoded once more."""
-        decoding = self._rows[ended.key]
-        row = decoding.row
+        """The end of an attempt."""
+        row = self._rows[ended.key].row
         if ended.failed or not ended.hypotheses:
-            decoding.attempts.append(failed())
-        else:
-            tokens = ended.hypotheses[0].tokens
-            # A forced end looks like one of the model's own.
-            whole = tokens[-1] in row.params.eos_set and row.params.forced_eos is None
-            cut = len(tokens) >= row.params.max_new_tokens and not whole
-            text = self._tokens.text(tokens)
-            decoding.attempts.append(judge(self._task, row, text, len(tokens), cut=cut))
+            return self._next(ended.key, failed())
+        tokens = ended.hypotheses[0].tokens
+        # A forced end looks like one of the model's own.
+        whole = tokens[-1] in row.params.eos_set and row.params.forced_eos is None
+        cut = len(tokens) >= row.params.max_new_tokens and not whole
+        return self._next(ended.key, judge(self._task, row, self._tokens.text(tokens), len(tokens), cut=cut))
+
+    def _lost(self) -> list[RowDone]:
+        """End attempts that run in a circle now and then, instead of at their bound: the guards would refuse them."""
+        done = []
+        for row_id, decoding in list(self._rows.items()):
+            decoding.steps += 1
+            if decoding.steps % _LOOK_EVERY:
+                continue
+            tokens = self._runner.written(row_id)
+            if not guards.loop_in_tokens(tokens, decoding.row.ids).ok:
+                self._runner.drop(row_id)
+                ended = self._next(row_id, lost(self._task, decoding.row, self._tokens.text(tokens), len(tokens)))
+                done += [] if ended is None else [ended]
+        return done
+
+    def _next(self, row_id: int, attempt: Attempt) -> RowDone | None:
+        """What follows on an attempt: the end of its row, or None when it is decoded once more."""
+        decoding = self._rows[row_id]
+        decoding.attempts.append(attempt)
         params = decoding.again(self._budget.rows)
-        reader = self._readers.get(ended.key)
+        reader = self._readers.get(row_id)
         if params is not None:
-            self._again.append((ended.key, params))
+            self._again.append((row_id, params))
             if reader is not None:
                 reader.pause()
             return None
-        del self._rows[ended.key]
-        self._readers.pop(ended.key, None)
+        del self._rows[row_id]
+        self._readers.pop(row_id, None)
         try:
             output = decoding.output()
         except EngineFailed as error:
-            return RowDone(ended.key, error=error)
+            return RowDone(row_id, error=error)
         if reader is not None:
-            self._tell(ended.key, reader.end(output.text + " " * row.blank))
-        return RowDone(ended.key, output)
+            self._tell(row_id, reader.end(output.text + " " * decoding.row.blank))
+        return RowDone(row_id, output)
 
     def _tell(self, row_id: int, said: tuple[str, bool]) -> None:
         text, replaces = said

@@ -56,6 +56,7 @@ def test_what_has_no_letters_is_not_judged() -> None:
         ("One is here. Two is there.", True, "One is here. Two is there.", ()),
         ("One is here and two", True, "One is here and two", ("no_end",)),
         ("One is here and two", False, "One is here and two", ()),
+        ("", False, "", ("too_short",)),
         ("So so so so so so so so so so so so.", False, "So so so so so so so so so so so so.", ("loop",)),
     ],
 )
@@ -66,7 +67,7 @@ def test_summaries_are_judged(text: str, cut: bool, kept: str, doubts: tuple[str
 
 def test_the_ladder_has_an_end() -> None:
     """Beams first, then a stronger penalty; the bound on tokens stays; a good attempt ends it."""
-    decoding = Decoding(row(), [judged(LOOP)])
+    decoding = Decoding(row(), 0, [judged(LOOP)])
     first = decoding.again(32)
     assert first is not None
     assert (first.beams, first.no_repeat_ngram_size, first.max_new_tokens) == (4, 3, 64)
@@ -78,35 +79,35 @@ def test_the_ladder_has_an_end() -> None:
     decoding.attempts.append(judged(LOOP))
     assert len(decoding.attempts) == MOST_ATTEMPTS
     assert decoding.again(32) is None
-    assert Decoding(row(), [judged(LOOP), judged(GOOD)]).again(32) is None
-    few = Decoding(row(), [judged(LOOP)]).again(2)
+    assert Decoding(row(), 0, [judged(LOOP), judged(GOOD)]).again(32) is None
+    few = Decoding(row(), 0, [judged(LOOP)]).again(2)
     assert few is not None and few.beams == 2
 
 
 def test_an_output_that_was_too_short_has_to_go_on() -> None:
     """The next attempt may not end at once, and never has to pass its bound."""
-    longer = Decoding(row(), [judged("Fähre.")]).again(32)
+    longer = Decoding(row(), 0, [judged("Fähre.")]).again(32)
     assert longer is not None and 8 <= longer.min_new_tokens <= 20
     tight = DecodeParams(pad=1, start=2, eos=(2,), max_new_tokens=5)
-    bounded = Decoding(row(params=tight), [judged("Fähre.")]).again(32)
+    bounded = Decoding(row(params=tight), 0, [judged("Fähre.")]).again(32)
     assert bounded is not None and bounded.min_new_tokens == 4
 
 
 def test_the_best_attempt_is_kept_and_reported() -> None:
     """A good one replaces a doubted one; of doubted ones the least bad is delivered and flagged."""
-    output = Decoding(row(), [judged(LOOP), judged(GOOD)]).output()
+    output = Decoding(row(), 0, [judged(LOOP), judged(GOOD)]).output()
     assert (output.text, output.checks) == (GOOD, (("loop", "redecoded"), ("too_long", "redecoded")))
-    output = Decoding(row(), [judged(LOOP), judged("Fähre."), judged(LOOP, cut=True)]).output()
+    output = Decoding(row(), 0, [judged(LOOP), judged("Fähre."), judged(LOOP, cut=True)]).output()
     assert output.text == "Fähre."
     assert set(output.checks) == {("loop", "redecoded"), ("too_long", "redecoded"), ("too_short", "flagged")}
-    output = Decoding(row(), [judged("Fähre."), judged("Boot."), failed()]).output()
+    output = Decoding(row(), 0, [judged("Fähre."), judged("Boot."), failed()]).output()
     assert (output.text, output.checks) == ("Fähre.", (("too_short", "flagged"),))
-    assert Decoding(row(), [judged(GOOD)]).output().checks == ()
+    assert Decoding(row(), 0, [judged(GOOD)]).output().checks == ()
 
 
 def test_nothing_usable_is_an_error() -> None:
     """The error says what the best attempt lacked."""
     with pytest.raises(EngineFailed, match="no end"):
-        Decoding(row(), [judged(LOOP, cut=True), failed(), judged(GOOD, cut=True)]).output()
+        Decoding(row(), 0, [judged(LOOP, cut=True), failed(), judged(GOOD, cut=True)]).output()
     with pytest.raises(EngineFailed, match="no usable output"):
-        Decoding(row(), [failed()]).output()
+        Decoding(row(), 0, [failed()]).output()

@@ -410,3 +410,29 @@ def test_a_reader_disturbs_nobody(engine: Seq2SeqEngine) -> None:
         assert engine.written() == []
     assert [row.row_id for row in done] == [7002]
     assert engine.free_rows() == free
+
+
+def test_a_row_that_runs_in_a_circle_is_ended_before_its_bound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that loops costs no more steps than it takes to see that."""
+    monkeypatch.setattr("service.engines.seq2seq.engine._LOOK_EVERY", 4)
+    engine = open_engine(folder, TRANSLATE, LANGUAGES, budget=Budget(rows=12))
+    (work,) = engine.prepare(job(toy.say("en", [1, 2, 3])))
+    row = work.payload
+    assert isinstance(row, Row)
+    endless = replace(row, params=replace(row.params, suppress=(2,), max_new_tokens=31))
+    engine.admit([(1, replace(work, payload=endless, followed=True)), (2, work)])
+    decoding = engine._rows[1]
+    ended: list[RowDone] = []
+    said = ""
+    while engine._rows:
+        ended += engine.step()
+        said += "".join(told.text for told in engine.written() if told.row_id == 1)
+    first = decoding.attempts[0]
+    assert "loop" in first.doubts
+    assert 8 <= first.tokens < 31
+    assert len(decoding.attempts) == 3
+    assert len(said.split()) == first.tokens - 2  # the language, and the token that gave it away
+    results = {done.row_id: done for done in ended}
+    assert results[1].error is not None and "no end" in results[1].error.detail
+    assert results[2].error is None
+    assert engine.free_rows() == 12
