@@ -36,6 +36,10 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+class _OlderPeer(errors.EngineFailed):
+    """A model process of a release that does not stream yet."""
+
+
 class Client:
     """A Backend that reaches the model process over gRPC.
 
@@ -93,6 +97,11 @@ class Client:
                     if event is not None:
                         attempt = self._attempts  # what was said cannot be said again by another replica
                         yield event
+                break
+            except _OlderPeer:
+                for number, outcome in enumerate(self.run(jobs, context)):
+                    left.discard(number)
+                    yield Ended(number, outcome)
                 break
             except (errors.Overloaded, errors.Unavailable, errors.Draining):
                 if attempt == self._attempts:
@@ -204,7 +213,8 @@ def _messages(call: Any, gone: Callable[[], bool]) -> Iterator[pb.StreamReply]:
                 items.put(message)
             items.put(None)
         except grpc.RpcError as error:
-            items.put(_translate(error))
+            older = error.code() is grpc.StatusCode.UNIMPLEMENTED
+            items.put(_OlderPeer("the model process does not stream yet") if older else _translate(error))
 
     threading.Thread(target=pump, name="stream", daemon=True).start()
     yield from followed(items, gone)

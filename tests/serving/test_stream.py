@@ -19,6 +19,7 @@ from service.serving.backend import Backend
 from service.serving.client import Client
 from service.serving.dispatcher import Dispatcher
 from service.serving.inproc import InprocBackend
+from service.serving.proto import model_pb2 as pb
 from tests.serving.test_grpc import ENDLESS, client, context, occupied, running, translation, wait_until
 
 
@@ -190,6 +191,21 @@ def test_the_crash_of_an_engine_ends_every_stream(socket: str) -> None:
             assert time.monotonic() - started_s < 5
         assert server.dispatcher is not None
     assert outcomes[0].error is not None and outcomes[0].error.code == "engine_failed"
+
+
+def test_a_model_process_of_an_older_release_answers_at_once(socket: str) -> None:
+    """Where the method is not there yet, the outcomes come without pieces (invariant 11)."""
+    with running(socket), client(socket) as caller:
+        caller._connect()
+        caller._stream = caller._channel.unary_stream(
+            "/precis.v1.Model/NotThereYet",
+            request_serializer=pb.RunRequest.SerializeToString,
+            response_deserializer=pb.StreamReply.FromString,
+        )
+        texts, outcomes = read(list(caller.stream([translation("one"), translation("fake:fail")], context())))
+    assert texts == {}
+    assert isinstance(outcomes[0].result, TranslateResult)
+    assert outcomes[1].error is not None
 
 
 class Asked(FakeEngine):

@@ -175,6 +175,9 @@ def untranslated(source: str, output: str, source_language: str, target_language
 
 
 def _loop(units: NDArray[np.int64], source: NDArray[np.int64], limits: Sequence[tuple[int, int]], kind: str) -> Verdict:
+    # A run at any period repeats a stretch of its length, and few texts repeat one as long as the shortest that counts.
+    if len(units) < 2 or not _repeats(units, min(period * (times - 1) for period, times in limits)):
+        return _PASSES
     for period in range(1, min(_LONGEST_PERIOD, len(units) // 2) + 1):
         times = next(times for start, times in reversed(limits) if period >= start)
         run = _longest_run(units, period)
@@ -203,12 +206,22 @@ def _repetitive(both: Sequence[NDArray[np.int64]], size: int, kind: str) -> Verd
 
 def _repeated_share(units: NDArray[np.int64], size: int) -> float:
     total = len(units) - size + 1
-    if total < _FEWEST_GRAMS:
-        return 0.0
+    return 1.0 - len(np.unique(_grams(units, size))) / total if total >= _FEWEST_GRAMS else 0.0
+
+
+def _repeats(units: NDArray[np.int64], size: int) -> bool:
+    """Whether any stretch of so many units occurs twice, overlapping or not."""
+    grams = _grams(units, size)
+    return len(np.unique(grams)) < len(grams)
+
+
+def _grams(units: NDArray[np.int64], size: int) -> NDArray[np.uint64]:
+    """Hashes of all stretches of so many units."""
+    total = max(0, len(units) - size + 1)
     hashes = np.zeros(total, dtype=np.uint64)
     for offset in range(size):
         hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + units[offset : offset + total].astype(np.uint64)
-    return 1.0 - len(np.unique(hashes)) / total
+    return hashes
 
 
 def _codes(units: Sequence[str], known: dict[str, int]) -> NDArray[np.int64]:
