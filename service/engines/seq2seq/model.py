@@ -76,10 +76,10 @@ def load_model(
         with open_cached(
             lambda: entries(load_tensors(folder, spec).tensors, plans, bits=bits), key=key, folders=folders
         ) as stored:
-            model = _build(spec, QuantizedSource(stored), plans, precision)
+            model = assemble(spec, QuantizedSource(stored), plans, precision)
     else:
         loaded = load_tensors(folder, spec)
-        model = _build(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
+        model = assemble(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
     trim()
     keep_freed()
     return model
@@ -108,7 +108,7 @@ class _NoLayer:
         raise NotImplementedError("this model has no weights")
 
 
-def _build(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precision: Precision) -> Seq2SeqModel:
+def assemble(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precision: Precision) -> Seq2SeqModel:
     """Return a model whose layers were packed on several threads at once."""
 
     @torch.inference_mode()

@@ -118,7 +118,7 @@ def test_the_arrangement_changes_no_number(name: str, tmp_path: Path, monkeypatc
     monkeypatch.setattr(arrange, "_narrow", lambda table: table)
     arranged: dict[str, Any] = dict(arrange.entries(load_tensors(folder, spec).tensors, plans, bits=8))
     source = QuantizedSource(StoredWeights(arranged, None))
-    got = run(models._build(spec, source, plans, "fp32"), exact.ids)
+    got = run(models.assemble(spec, source, plans, "fp32"), exact.ids)
     assert torch.allclose(torch.cat(got.logits), torch.cat(exact.logits), rtol=1e-3, atol=1e-3)
 
 
