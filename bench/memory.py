@@ -66,6 +66,7 @@ def child(given: argparse.Namespace) -> None:
 
 def serve(engine: Any, requests: int) -> None:
     """Put requests of mixed lengths through the engine's model, 32 rows at a time, falling idle now and then."""
+    from service.engines.seq2seq.memory import watermark
     from service.engines.seq2seq.params import DecodeParams
     from service.engines.seq2seq.runner import Runner
 
@@ -85,6 +86,7 @@ def serve(engine: Any, requests: int) -> None:
                 params = DecodeParams(beams=beams, max_new_tokens=new, eos=(), pad=defaults.pad, start=defaults.start)
                 runner.add(done + waiting.pop(), source, params)
             runner.step()
+        watermark.settle()  # as the engine does
         done += block
         _tell(f"{done} requests", seconds=time.perf_counter() - start)
 

@@ -11,6 +11,7 @@ from service.engines.seq2seq import guards
 from service.engines.seq2seq.assembly import Output, Row, RowMaker, summarized, translated
 from service.engines.seq2seq.attempts import Attempt, Decoding, failed, judge, lost
 from service.engines.seq2seq.decoding import params_for
+from service.engines.seq2seq.memory import watermark
 from service.engines.seq2seq.model import Seq2SeqModel
 from service.engines.seq2seq.params import DecodeParams
 from service.engines.seq2seq.reading import Reader
@@ -129,6 +130,7 @@ class Seq2SeqEngine:
         runner.add(0, (generation.eos[0],) * 4, params_for(generation, max_new_tokens=2, beams=1))
         while runner.busy:
             runner.step()
+        watermark.note()
 
     def free_rows(self) -> int:
         """Rows of this engine's kind that still fit beside those that wait to be decoded again."""
@@ -153,6 +155,8 @@ class Seq2SeqEngine:
         done += self._lost()
         for row_id, reader in self._readers.items():
             self._tell(row_id, reader.more(self._runner.written(row_id, reader.seen)))
+        if not self._runner.busy and not self._again:
+            watermark.settle()
         return done
 
     def written(self) -> list[RowText]:

@@ -1,8 +1,10 @@
-"""What the C library does with freed memory: after loading it goes back, from then on it is kept."""
+"""What the C library does with freed memory: after loading it goes back, while there is work it is kept."""
 
 from __future__ import annotations
 
 import ctypes
+import mmap
+from pathlib import Path
 from typing import Any
 
 # Numbers of glibc's `malloc.h`.
@@ -33,6 +35,42 @@ def keep_freed() -> bool:
     wanted = ((_TRIM_THRESHOLD, _KEPT_BYTES), (_MMAP_THRESHOLD, _KEPT_BYTES), (_ARENA_MAX, 1))
     done = [set_option(option, value) == 1 for option, value in wanted]
     return all(done)
+
+
+class Watermark:
+    """Memory of this process when it was ready, to come back to whenever it falls idle."""
+
+    _GROWN = 1.03
+
+    def __init__(self) -> None:
+        self._ready = 0
+
+    def note(self) -> None:
+        """Take the memory of now as that of a ready process."""
+        self._ready = max(self._ready, resident_bytes())
+
+    def settle(self) -> bool:
+        """Give back what was kept, when it is more than a few percent. Returns whether it was.
+
+        For a process with nothing to do: it costs milliseconds, and the next step has to ask for memory again.
+        """
+        if not self._ready or resident_bytes() < self._GROWN * self._ready:
+            return False
+        trim()
+        return True
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in RAM, mapped files included; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * mmap.PAGESIZE
+
+
+watermark = Watermark()
+"""The one of this process, shared by its engines."""
 
 
 def _function(name: str) -> Any:
