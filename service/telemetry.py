@@ -216,6 +216,7 @@ class LaneMetrics:
         self._refused = series["refused"]
         self._step = series["step"].labels(engine)
         self._coalesced = series["coalesced"].labels(engine)
+        self._checks = series["checks"]
 
     def queue(self, rows: int, cost: int) -> None:
         """Rows and cost waiting now."""
@@ -241,6 +242,10 @@ class LaneMetrics:
     def coalesced(self) -> None:
         """A request joined a computation that was running already."""
         self._coalesced.inc()
+
+    def checked(self, check: str, action: str) -> None:
+        """A guard doubted an output: which one, and what became of it; both names are an engine's own."""
+        self._checks.labels(self._engine, check, action).inc()
 
 
 @cache
@@ -275,4 +280,5 @@ def _model_series() -> dict[str, Any]:
         "refused": Counter("precis_refusals", "computations not admitted", [*engine, "code"]),
         "step": Histogram("precis_step_seconds", "time of an engine step", engine, buckets=_STEP_SECONDS),
         "coalesced": Counter("precis_coalesced", "requests that joined a running computation", engine),
+        "checks": Counter("precis_checks", "outputs that a guard doubted", [*engine, "check", "action"]),
     }

@@ -97,6 +97,7 @@ lane.ended("finished", 1)
 lane.refused("overloaded")
 lane.stepped(0.01)
 lane.coalesced()
+lane.checked("loop", "redecoded")
 telemetry.count_restart("model")
 telemetry.HttpMetrics(lambda tag: True).request("summarize", 200, "ok", 0.1)
 body, content_type = telemetry.render_metrics()
@@ -127,6 +128,7 @@ def test_processes_share_their_series(tmp_path: Path) -> None:
     assert 'precis_rows_ended_total{engine="extractive",how="finished"} 2.0' in second
     assert 'precis_refusals_total{code="overloaded",engine="extractive"} 2.0' in second
     assert 'precis_coalesced_total{engine="extractive"} 2.0' in second
+    assert 'precis_checks_total{action="redecoded",check="loop",engine="extractive"} 2.0' in second
     assert 'precis_process_restarts_total{process="model"} 2.0' in second
     third = _in_process(folder, "fresh", "keep")
     assert 'precis_rows_admitted_total{engine="extractive"} 2.0' in third

@@ -259,6 +259,8 @@ class EngineLoop:
             self._meter.ended("failed", len(running.row_ids))
             return Outcome(error=EngineFailed(f"the {self.name} engine failed on this item"), timing=timing)
         self._meter.ended("finished", len(running.row_ids))
+        for check in result.checks:
+            self._meter.checked(check.check, check.action)
         return Outcome(result=result, timing=timing, usage=usage)
 
     def _abandon(self, computation_id: int, running: _Running) -> list[int]:

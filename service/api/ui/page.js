@@ -20,7 +20,12 @@ function showTranslations(translations) {
     text.dir = "auto";
     if (one.status === "ok") text.lang = one.language;
     box.append(text);
-    if (one.status === "ok") box.append(made("p", `${one.engine} · ${one.route.join(" → ")} · ${one.quality}`, "quiet"));
+    if (one.status === "ok") {
+      const doubts = one.checks.filter((check) => check.action === "flagged").map((check) =>
+        `doubtful (${check.check.replace("_", " ")}): ${one.text.slice(check.start, check.end)}`);
+      const facts = [one.engine, one.route.join(" → "), one.quality, ...doubts];
+      box.append(made("p", facts.join(" · "), "quiet"));
+    }
     return box;
   }));
 }
@@ -47,7 +52,7 @@ function show(text, reply) {
   part("summary").textContent = reply.summary.text;
   part("summary").lang = reply.summary.language;
   const facts = [`${reply.language.code}${reply.language.detected ? " (detected)" : ""}`, reply.summary.engine,
-    `${Math.round(reply.timing_ms.total)} ms`, ...reply.warnings.map((warning) => warning.detail)];
+    ...(reply.summary.route.length > 1 ? [reply.summary.route.join(" → ")] : []), `${Math.round(reply.timing_ms.total)} ms`, ...reply.warnings.map((warning) => warning.detail)];
   part("facts").textContent = facts.join(" · ");
   showTranslations(reply.translations);
   showSource(text, reply);
