@@ -181,13 +181,14 @@ class Chunk:
 class SummaryResult:
     """Sentences in the engine's order of preference, best first: take from the front until the bound is reached.
 
-    `chunks` says what was read as a whole, in order; it is empty where the text was not cut. Of a text in several
-    chunks the sentences of all of them are given, whatever `max_sentences` says: who asked makes one summary of them.
+    `chunks` says what was read as a whole, in order; it is empty where the text was not cut. Of several chunks all the
+    sentences are given, whatever `max_sentences` says, for who asked to make one summary of; not when `condensed`.
     """
 
     sentences: tuple[SummarySentence, ...]
     chunks: tuple[Chunk, ...] = ()
     checks: tuple[Check, ...] = ()
+    condensed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def condense(
     checks = _checks(first)
     result = first
     for _ in range(MOST_ROUNDS):
-        if len(result.chunks) <= 1 or enough(result):
+        if len(result.chunks) <= 1 or result.condensed or enough(result):
             return Condensed(result, first.chunks, checks)
         notes = in_reading_order(result, job.segments)
         segments = tuple(Segment(note.text or "", note.chunk) for note in notes)

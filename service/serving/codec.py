@@ -88,6 +88,7 @@ def outcome_to_message(outcome: Outcome) -> pb.Outcome:
             )
         for chunk in outcome.result.chunks:
             message.summary.chunks.add(first=chunk.first, start=chunk.start, last=chunk.last, end=chunk.end)
+        message.summary.condensed = outcome.result.condensed
         _add_checks(message.summary, outcome.result.checks)
     elif isinstance(outcome.result, TranslateResult):
         result = outcome.result
@@ -140,7 +141,7 @@ def _summary_from(message: pb.SummaryResult) -> SummaryResult:
         for item in message.sentences
     )
     chunks = tuple(Chunk(item.first, item.start, item.last, item.end) for item in message.chunks)
-    return SummaryResult(sentences, chunks, _checks(message))
+    return SummaryResult(sentences, chunks, _checks(message), message.condensed)
 
 
 def _add_checks(message: pb.SummaryResult | pb.TranslateResult, checks: Sequence[Check]) -> None:

@@ -140,6 +140,18 @@ def test_extractive_summaries_take_one_round() -> None:
     assert reply.summary.degraded is None
 
 
+def test_an_engine_that_condenses_itself_is_asked_once() -> None:
+    """Its chunks are told all the same."""
+
+    def whole(job: Job) -> Result:
+        made = chunked(10)(job)
+        return replace(made, sentences=made.sentences[:3], condensed=True)
+
+    reply, backend = summarized(whole, length=Length("sentences", 1))
+    assert len(backend.jobs) == 1
+    assert (reply.coverage.chunks, reply.coverage.truncated, reply.summary.degraded) == (12, False, None)
+
+
 def test_what_was_not_read_is_told() -> None:
     """A model that leaves out part of the text is not covered up."""
 

@@ -36,6 +36,7 @@ summaries = st.builds(
     st.lists(sentences, max_size=3).map(tuple),
     st.lists(st.builds(Chunk, numbers, numbers, numbers, numbers), max_size=3).map(tuple),
     checks,
+    st.booleans(),
 )
 translations = st.builds(
     TranslateResult, st.lists(names, max_size=3).map(tuple), st.lists(names, max_size=3).map(tuple), numbers, checks

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from service.records import Segment
+from service.records import Chunk, Segment
 
 # Where a text that is too long is cut, best first: after these, seen from the end of the window.
 _JOINTS = ("\n", ". ", "。", "! ", "? ", "; ", ", ", "，", "、", " ")
@@ -55,3 +57,28 @@ def pack(texts: Sequence[str], most: int) -> list[str]:
             packed[-1].append(piece)
             room -= len(piece) + 1
     return ["\n".join(parts) for parts in packed]
+
+
+def spans(segments: Sequence[Segment], packed: Sequence[str]) -> tuple[Chunk, ...]:
+    """Return which stretch of the segments each packed piece holds, told by the characters that are not blank."""
+    ends = list(itertools.accumulate(_visible(segment.text) for segment in segments))
+
+    def place(number: int) -> tuple[int, int]:
+        index = bisect_right(ends, number)
+        text = segments[index].text
+        left = number - (ends[index - 1] if index else 0)
+        return index, next(itertools.islice((at for at, one in enumerate(text) if not one.isspace()), left, None))
+
+    found: list[Chunk] = []
+    begin = 0
+    for piece in packed:
+        end = begin + _visible(piece)
+        if end > begin:
+            (first, start), (last, stop) = place(begin), place(end - 1)
+            found.append(Chunk(first, start, last, stop + 1))
+        begin = end
+    return tuple(found)
+
+
+def _visible(text: str) -> int:
+    return sum(map(len, text.split()))

@@ -42,6 +42,7 @@ class SummaryWriter:
         """
         row = _Row(self._fence, Asker(self._client), job)
         notes = chunks.pack(chunks.lines(job.segments), self._chunk)
+        read = chunks.spans(job.segments, notes) if len(notes) > 1 else ()
         wanted = max(1, min(job.summary.max_sentences, MOST_SENTENCES, (len(job.segments) + 1) // 2))
         each = max(1, min(_MOST_NOTES, self._chunk // (_NOTES_SHARE * CHARACTERS_PER_SENTENCE)))
         title = f"{job.summary.title}\n\n" if job.summary.title else ""
@@ -55,7 +56,7 @@ class SummaryWriter:
             parts = True
         sentences = await row.sentences(("" if parts else title) + notes[0], wanted, parts)
         checks = tuple(Check(0, name, Action.REDECODED.value) for name in dict.fromkeys(row.asker.refused))
-        return SummaryResult(row.sourced(sentences), checks=checks), row.asker.usage
+        return SummaryResult(row.sourced(sentences), read, checks, condensed=True), row.asker.usage
 
 
 class _Row:

@@ -97,14 +97,16 @@ class Outcome(_message.Message):
     def __init__(self, summary: _Optional[_Union[SummaryResult, _Mapping]] = ..., translation: _Optional[_Union[TranslateResult, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queue_ms: _Optional[float] = ..., model_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ...) -> None: ...
 
 class SummaryResult(_message.Message):
-    __slots__ = ("sentences", "chunks", "checks")
+    __slots__ = ("sentences", "chunks", "checks", "condensed")
     SENTENCES_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_FIELD_NUMBER: _ClassVar[int]
     CHECKS_FIELD_NUMBER: _ClassVar[int]
+    CONDENSED_FIELD_NUMBER: _ClassVar[int]
     sentences: _containers.RepeatedCompositeFieldContainer[SummarySentence]
     chunks: _containers.RepeatedCompositeFieldContainer[Chunk]
     checks: _containers.RepeatedCompositeFieldContainer[Check]
-    def __init__(self, sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ...) -> None: ...
+    condensed: bool
+    def __init__(self, sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ..., condensed: _Optional[bool] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("first", "start", "last", "end")

@@ -170,6 +170,8 @@ def test_a_long_text_is_read_whole() -> None:
         str(n) for n in range(400)
     ]
     assert all(len("\n".join(asked.fenced)) <= 2000 for asked in server.asked)
+    assert (len(result.chunks), result.condensed) == (len(parts), True)
+    assert (result.chunks[0].first, result.chunks[-1].last) == (0, 399)
     combined = [asked for asked in server.asked if asked.system.startswith("You combine")]
     assert combined[-1] is server.asked[-1]
     assert len(result.sentences) == 5
