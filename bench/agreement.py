@@ -69,7 +69,12 @@ def run(inner: Any, given: argparse.Namespace, tokens: list[Tensor] | None = Non
     for key in range(given.rows):
         # Drawn, because the best tokens of random weights soon repeat.
         wanted = DecodeParams(
-            max_new_tokens=given.new_tokens, eos=(), start=spec.generation.start, do_sample=True, seed=key
+            max_new_tokens=given.new_tokens,
+            eos=(),
+            pad=spec.generation.pad,
+            start=spec.generation.start,
+            do_sample=True,
+            seed=key,
         )
         runner.add(key, [draw.randrange(8, spec.vocab - 200) for _ in range(given.source_tokens)], wanted)
     while runner.busy:

@@ -20,7 +20,7 @@ from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
 from service.engines.seq2seq.loader import load_tensors, shapes
-from service.engines.seq2seq.memory import keep_freed, trim
+from service.engines.seq2seq.memory import bound_kernels, keep_freed, trim
 from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
@@ -65,6 +65,7 @@ def load_model(
         LoadError: the folder is of another architecture, lacks a file or holds a broken one, or this processor has no
             exact int8 products.
     """
+    bound_kernels()
     spec = read_spec(folder)
     plans = plan_layers(spec)
     if precision == "int8":

@@ -14,6 +14,7 @@ from service.engines.loaded import Loaded
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision, auto_precision, capability
+from service.engines.seq2seq.memory import bound_kernels
 from service.engines.seq2seq.opening import Origin, open_engine
 from service.engines.seq2seq.tokens import LanguageStyle
 from service.models import gate, rows
@@ -34,6 +35,7 @@ def create(settings: Settings) -> Loaded:
     Raises:
         SettingsError: an id that the list does not have.
     """
+    bound_kernels()
     torch.set_num_threads(cpus.decide(settings, shared=False).engine_threads)
     engines: dict[str, Engine] = {}
     missing: list[str] = []

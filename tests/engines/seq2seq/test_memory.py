@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from service.engines.seq2seq import memory
@@ -32,3 +34,13 @@ def test_resident_memory_is_that_of_a_python_with_torch() -> None:
     """The figure is in bytes, and trimming does not break anything."""
     memory.trim()
     assert 50 * 10**6 < resident_bytes() < 20 * 10**9
+
+
+def test_a_bound_that_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of the process comes first."""
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    memory.bound_kernels()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    memory.bound_kernels()
+    assert int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) < 1024
