@@ -234,9 +234,6 @@ class Outcome:
     usage: Usage = Usage()
 
 
-# ---- what is loaded -------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Direction:
     """A translation direction and the languages it passes through, both ends included."""
@@ -250,8 +247,8 @@ class Direction:
 class ModelInfo:
     """A model as the model process reports it.
 
-    `languages` holds source tags, `("*",)` for any; `directions` is empty for summary models. `quality` is a label from
-    the catalogue (`gist`, `standard`, `extractive`). `missing` says what would load more, for people.
+    `languages` holds source tags, `("*",)` for any. A translation model lists `directions`, or goes from any of `sources`
+    into any other of `targets`. `quality` is a label from the catalogue. `missing` says what would load more.
     """
 
     id: str
@@ -264,6 +261,8 @@ class ModelInfo:
     languages: tuple[str, ...] = ()
     directions: tuple[Direction, ...] = ()
     missing: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,8 @@ def catalogue_models(models: Sequence[ModelInfo]) -> bytes:
                     "directions": [
                         {"source": d.source, "target": d.target, "route": d.route} for d in model.directions
                     ],
+                    "sources": model.sources,
+                    "targets": model.targets,
                     "missing": model.missing,
                 }
                 for model in models

@@ -46,7 +46,10 @@ class DirectionShape(Shape):
 
 
 class ModelShape(Shape):
-    """A model that is loaded."""
+    """A model that is loaded.
+
+    A model that translates from each of `sources` into every other one of `targets` names them instead of directions.
+    """
 
     id: str
     task: Literal["summarize", "translate"]
@@ -57,6 +60,8 @@ class ModelShape(Shape):
     licence: str
     languages: list[str]
     directions: list[DirectionShape]
+    sources: list[str]
+    targets: list[str]
     missing: list[str]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from service.errors import BadRequest, UnsupportedLanguage
@@ -30,6 +31,28 @@ class Path:
     direct: ModelInfo | None = None
 
 
+class _Reach:
+    """Where one model translates: its directions by their ends, and every source into every target."""
+
+    def __init__(self, model: ModelInfo) -> None:
+        self._listed: dict[str, dict[str, Direction]] = {}
+        for direction in model.directions:
+            self._listed.setdefault(direction.source, {})[direction.target] = direction
+        self._sources, self._targets = frozenset(model.sources), frozenset(model.targets)
+
+    def direction(self, source: str, target: str) -> Direction | None:
+        """How the model gets from one language to another, if it does."""
+        if source in self._sources and target in self._targets and source != target:
+            return Direction(source, target, (source, target))
+        return self._listed.get(source, {}).get(target)
+
+    def directions(self, source: str) -> Iterator[Direction]:
+        """Everything it translates a language into."""
+        if source in self._sources:
+            yield from (Direction(source, target, (source, target)) for target in self._targets - {source})
+        yield from self._listed.get(source, {}).values()
+
+
 class Router:
     """Looks models up in one catalogue."""
 
@@ -38,12 +61,7 @@ class Router:
         self._models: dict[str, ModelInfo] = {model.id: model for model in catalogue.models}
         self._summary = [model for model in catalogue.models if model.task is Task.SUMMARIZE]
         self._translation = [model for model in catalogue.models if model.task is Task.TRANSLATE]
-        self._directions: dict[tuple[str, str], list[tuple[ModelInfo, Direction]]] = {}
-        self._targets: dict[str, set[str]] = {}
-        for model in self._translation:
-            for direction in model.directions:
-                self._directions.setdefault((direction.source, direction.target), []).append((model, direction))
-                self._targets.setdefault(direction.source, set()).add(direction.target)
+        self._reach = [(model, _Reach(model)) for model in self._translation]
 
     def model(self, model_id: str) -> ModelInfo:
         """The loaded model with this id."""
@@ -102,9 +120,14 @@ class Router:
         return None
 
     def _direction(self, source: str, target: str, engine: str) -> ModelInfo | None:
-        for model, _ in self._directions.get((source, target), ()):
-            if engine in (AUTO, model.id):
-                return model
+        found = self._found(source, target, engine)
+        return found and found[0]
+
+    def _found(self, source: str, target: str, engine: str) -> tuple[ModelInfo, Direction] | None:
+        for model, reach in self._reach:
+            direction = reach.direction(source, target) if engine in (AUTO, model.id) else None
+            if direction is not None:
+                return model, direction
         return None
 
     def summary_models(self, language: str) -> tuple[str, ...]:
@@ -123,9 +146,9 @@ class Router:
             UnsupportedLanguage: no loaded model has this direction; `supported` lists the targets of the source.
         """
         self._named(self._translation, engine, field)
-        for model, direction in self._directions.get((source, target), ()):
-            if engine in (AUTO, model.id):
-                return model, direction
+        found = self._found(source, target, engine)
+        if found is not None:
+            return found
         supported = tuple(code for code, _ in self.targets(source))
         if supported:
             raise UnsupportedLanguage("no loaded engine translates into this language", supported=supported)
@@ -133,7 +156,11 @@ class Router:
 
     def targets(self, source: str) -> list[tuple[str, tuple[ModelInfo, Direction]]]:
         """Every language that can be reached from `source`, by code, with the best model and route."""
-        return [(target, self._directions[source, target][0]) for target in sorted(self._targets.get(source, ()))]
+        found: dict[str, tuple[ModelInfo, Direction]] = {}
+        for model, reach in self._reach:
+            for direction in reach.directions(source):
+                found.setdefault(direction.target, (model, direction))
+        return sorted(found.items())
 
     def missing(self) -> tuple[str, ...]:
         """What would load more, for people."""

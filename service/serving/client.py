@@ -137,13 +137,15 @@ class Client:
     def _refresh(self) -> Catalogue:
         self._connect()
         try:
-            reply = self._describe(pb.DescribeRequest(), timeout=DESCRIBE_TIMEOUT_S)
+            reply = self._describe(pb.DescribeRequest(products=True), timeout=DESCRIBE_TIMEOUT_S)
         except grpc.RpcError as error:
             if self._catalogue is None:
                 raise _translate(error) from None
             self._catalogue_s = time.monotonic()
             return self._catalogue
-        self._catalogue = codec.catalogue_from_message(reply)
+        found = codec.catalogue_from_message(reply)
+        # The same object as long as nothing has changed, so that what was made from it can be kept.
+        self._catalogue = self._catalogue if found == self._catalogue else found
         self._catalogue_s = time.monotonic()
         return self._catalogue
 

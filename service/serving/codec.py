@@ -173,8 +173,19 @@ def failure_from_message(message: pb.Failure) -> errors.PrecisError:
     )
 
 
-def catalogue_to_message(catalogue: Catalogue) -> pb.DescribeReply:
-    """Encode what is loaded."""
+def spelled_out(model: ModelInfo) -> tuple[Direction, ...]:
+    """Return the directions of a model one by one, however it names them."""
+    pairs = ((source, target) for source in model.sources for target in model.targets if source != target)
+    return (*model.directions, *(Direction(*pair, pair) for pair in pairs))
+
+
+def catalogue_to_message(catalogue: Catalogue, *, products: bool = False) -> pb.DescribeReply:
+    """Encode what is loaded.
+
+    Args:
+        catalogue: to encode.
+        products: whether the reader understands `sources` and `targets`; for any other they become directions.
+    """
     reply = pb.DescribeReply(server_version=catalogue.server_version, missing=catalogue.missing)
     for model in catalogue.models:
         message = reply.models.add(
@@ -188,7 +199,10 @@ def catalogue_to_message(catalogue: Catalogue) -> pb.DescribeReply:
             languages=model.languages,
             missing=model.missing,
         )
-        for item in model.directions:
+        if products:
+            message.sources.extend(model.sources)
+            message.targets.extend(model.targets)
+        for item in model.directions if products else spelled_out(model):
             message.directions.add(source=item.source, target=item.target, route=item.route)
     return reply
 
@@ -208,6 +222,8 @@ def catalogue_from_message(reply: pb.DescribeReply) -> Catalogue:
             languages=tuple(item.languages),
             directions=tuple(Direction(one.source, one.target, tuple(one.route)) for one in item.directions),
             missing=tuple(item.missing),
+            sources=tuple(item.sources),
+            targets=tuple(item.targets),
         )
         for item in reply.models
         if item.task in known

@@ -130,7 +130,7 @@ class ModelServer:
     async def _describe(self, request: pb.DescribeRequest, context: grpc.aio.ServicerContext) -> Any:
         if self._dispatcher is None:
             return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
-        return codec.catalogue_to_message(self._dispatcher.catalogue)
+        return codec.catalogue_to_message(self._dispatcher.catalogue, products=request.products)
 
 
 def _jobs(request: pb.RunRequest) -> tuple[list[tuple[int, Job]], dict[int, Outcome]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +11,15 @@ from hypothesis import strategies as st
 from service.errors import EngineFailed
 from service.events import Ended, Event, Piece
 from service.records import (
+    Catalogue,
     Check,
     Chunk,
+    Direction,
+    ModelInfo,
     Outcome,
     SummaryResult,
     SummarySentence,
+    Task,
     Timing,
     TranslateResult,
     Usage,
@@ -80,3 +86,36 @@ def test_the_end_of_a_failed_job_is_an_error() -> None:
     event = codec.event_from_message(codec.event_to_message(Ended(2, Outcome(error=EngineFailed("no")))))
     assert isinstance(event, Ended) and event.job == 2
     assert event.outcome.error is not None and event.outcome.error.code == "engine_failed"
+
+
+def translator(name: str, **more: Any) -> ModelInfo:
+    """A translation model of a catalogue."""
+    return ModelInfo(name, Task.TRANSLATE, "r", "d", "standard", 1, "MIT", **more)
+
+
+MANY = translator("many", sources=("en", "fr", "de"), targets=("en", "fr"))
+ONE = translator("one", directions=(Direction("de", "gl", ("de", "es", "gl")),))
+
+
+def test_a_catalogue_arrives_as_it_left() -> None:
+    """Sources and targets stay what they are for a reader that knows them."""
+    catalogue = Catalogue((MANY, ONE), "1", ("more",))
+    assert codec.catalogue_from_message(codec.catalogue_to_message(catalogue, products=True)) == catalogue
+
+
+def test_an_older_reader_gets_every_direction_by_itself() -> None:
+    """An API of the previous release does not ask for products, and still finds each pair."""
+    assert not pb.DescribeRequest.FromString(b"").products
+    found = codec.catalogue_from_message(codec.catalogue_to_message(Catalogue((MANY, ONE))))
+    assert not any(model.sources or model.targets for model in found.models)
+    pairs = [(one.source, one.target, one.route) for one in found.models[0].directions]
+    assert pairs == [(a, b, (a, b)) for a, b in (("en", "fr"), ("fr", "en"), ("de", "en"), ("de", "fr"))]
+    assert found.models[1] == ONE
+
+
+def test_the_size_of_a_catalogue_grows_with_its_languages_and_not_with_their_square() -> None:
+    """A model of a hundred languages is told in a few kilobytes."""
+    tags = tuple(f"{one}{other}" for one in "abcdefghij" for other in "abcdefghij")
+    wide = translator("wide", sources=tags, targets=tags)
+    assert len(codec.catalogue_to_message(Catalogue((wide,)), products=True).SerializeToString()) < 2000
+    assert len(codec.spelled_out(wide)) == 9900

@@ -147,6 +147,13 @@ def test_the_catalogue_is_what_the_engines_report(socket: str) -> None:
     assert set(catalogue.models) == set(engine.models())
 
 
+def test_the_catalogue_stays_the_same_object_until_it_changes(socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made from it need not be made again every few seconds."""
+    monkeypatch.setattr("service.serving.client.CATALOGUE_TTL_S", 0.0)
+    with running(socket), client(socket) as caller:
+        assert caller.catalogue() is caller.catalogue()
+
+
 def test_nobody_listening_is_unavailable_at_once(socket: str) -> None:
     """No caller waits for a server that is not there."""
     started_s = time.monotonic()

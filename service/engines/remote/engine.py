@@ -25,7 +25,7 @@ from service.engines.remote.prompts import Fence
 from service.engines.remote.summary import SummaryWriter
 from service.engines.remote.translation import Batch, Translated, Translator, assemble, batches, segments_of
 from service.errors import EngineFailed, PrecisError, UnsupportedLanguage
-from service.records import Check, Direction, Job, ModelInfo, Result, SummaryResult, Task, TranslateResult, Usage
+from service.records import Check, Job, ModelInfo, Result, SummaryResult, Task, TranslateResult, Usage
 
 log = logging.getLogger(__name__)
 
@@ -220,12 +220,6 @@ def _describe(
         "chunk": chunk_characters,
     }
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-    directions = tuple(
-        Direction(source, target, (source, target))
-        for source in translated
-        for target in translated
-        if source != target
-    )
     return (
         ModelInfo(SUMMARY_ID, Task.SUMMARIZE, server.model, digest, "llm", rank, licence, languages=summarized),
         ModelInfo(
@@ -237,6 +231,7 @@ def _describe(
             rank,
             licence,
             languages=translated,
-            directions=directions,
+            sources=translated,
+            targets=translated,
         ),
     )

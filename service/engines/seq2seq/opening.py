@@ -14,7 +14,7 @@ from service.engines.seq2seq.model import load_model
 from service.engines.seq2seq.runner import Budget
 from service.engines.seq2seq.spec import read_spec
 from service.engines.seq2seq.tokens import Tokens
-from service.records import Direction, ModelInfo, Task
+from service.records import ModelInfo, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,6 @@ def open_engine(
 
 
 def _info(row: ModelRow, origin: Origin, languages: Languages) -> ModelInfo:
-    pairs = ((source, target) for source in languages.read for target in languages.written if source != target)
     translates = row.task is Task.TRANSLATE
     return ModelInfo(
         id=row.id,
@@ -85,5 +84,6 @@ def _info(row: ModelRow, origin: Origin, languages: Languages) -> ModelInfo:
         rank=row.rank,
         licence=row.licence,
         languages=languages.read,
-        directions=tuple(Direction(*pair, pair) for pair in pairs) if translates else (),
+        sources=languages.read if translates else (),
+        targets=languages.written if translates else (),
     )
