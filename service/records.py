@@ -247,8 +247,9 @@ class Direction:
 class ModelInfo:
     """A model as the model process reports it.
 
-    `languages` holds source tags, `("*",)` for any. A translation model lists `directions`, or goes from any of `sources`
-    into any other of `targets`. `quality` is a label from the catalogue. `missing` says what would load more.
+    `languages` holds source tags, `("*",)` for any. A translation model lists its `directions`, or it goes from any of
+    `sources` into any other of `targets`. `quality` is a label from the catalogue (`gist`, `standard`, `extractive`).
+    `missing` says what would load more, for people.
     """
 
     id: str

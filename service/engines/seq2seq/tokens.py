@@ -55,7 +55,8 @@ class Tokens:
         self._unknown: int | None = self._tokenizer.unk_token_id
         self._ids = vocabulary.language_ids(self._tokenizer, codes) if style != "none" else {}
         self._style: LanguageStyle = style or _usual_style(spec, self._ids, self._tokenizer)
-        steering = vocabulary.steering(self._tokenizer, self._ids.values())
+        known = self._tokenizer.get_vocab()
+        steering = vocabulary.steering(self._tokenizer, known, self._ids.values())
         self._steering = frozenset(steering)
         self._dropped = self._steering | {self._unknown}
         own_end = self._tokenizer.eos_token_id
@@ -68,7 +69,7 @@ class Tokens:
         self._disarm = vocabulary.Disarmer(swallowed, hasattr(self._tokenizer, "remove_language_code"))
         self._leads = {tag: self._lead(index) for tag, index in self._ids.items()}
         self._prefix = prefix
-        self._check_ranges()
+        self._check_ranges(known)
 
     @property
     def overhead(self) -> int:
@@ -147,9 +148,9 @@ class Tokens:
         written = tuple(self._raw([str(self._tokenizer.convert_ids_to_tokens(index))])[0])
         return written if index in written and self._unknown not in written else (index,)
 
-    def _check_ranges(self) -> None:
+    def _check_ranges(self, known: Mapping[str, int]) -> None:
         """Refuse what would look up an embedding that is not there; tokens that no text becomes may lie beyond."""
-        text = (index for index in self._tokenizer.get_vocab().values() if index not in self._steering)
+        text = (index for index in known.values() if index not in self._steering)
         around = (*self._before, *self._after) if self._style == "none" else ()
         if max((*text, *around, self._eos)) >= self._spec.source_vocab:
             raise LoadError("the tokenizer has tokens that the model has no embedding for; is it another model's?")

@@ -99,9 +99,15 @@ def _language(tokenizer: Any, code: str, special: frozenset[str]) -> int | None:
     return None
 
 
-def steering(tokenizer: Any, languages: Iterable[int]) -> dict[int, str]:
-    """Return the tokens, by id, that mean something to a model which text must not say: ends, masks, languages."""
-    found = {index: token for token, index in tokenizer.get_vocab().items() if _STEERS.fullmatch(token)}
+def steering(tokenizer: Any, known: Mapping[str, int], languages: Iterable[int]) -> dict[int, str]:
+    """Return the tokens, by id, that mean something to a model which text must not say: ends, masks, languages.
+
+    Args:
+        tokenizer: of the folder.
+        known: its whole vocabulary.
+        languages: tokens of languages, whatever they look like.
+    """
+    found = {index: token for token, index in known.items() if _STEERS.fullmatch(token)}
     ids = {*tokenizer.all_special_ids, *languages} - {tokenizer.unk_token_id}
     return found | {index: str(tokenizer.convert_ids_to_tokens(index)) for index in ids}
 
