@@ -86,7 +86,7 @@ def test_the_engine_list_knows_every_row() -> None:
         ("nllb-200-distilled-600m", "en", "zh-Hant", ("eng_Latn", "zho_Hant"), ""),
         ("nllb-200-distilled-600m", "ko", "sq", ("kor_Hang", "als_Latn"), ""),
         ("mbart50-many-to-many", "en", "pt", ("en_XX", "pt_XX"), ""),
-        ("madlad400-3b", "en", "he", ("en", "iw"), "<2he> "),
+        ("madlad400-3b", "en", "he", ("en", "he"), "<2he> "),
         ("opus-mt-en-es", "en", "es", ("", ""), ""),
         ("opus-mt-en-zh", "en", "zh-Hant", ("", "cmn_Hant"), ">>cmn_Hant<< "),
         ("opus-mt-en-romance", "en", "fr", ("", "fr"), ">>fr<< "),
