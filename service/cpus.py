@@ -7,6 +7,8 @@ What it decides, and why (`python -m bench.sharing`, 2 CPUs):
   between two steps, short enough to hand an idle processor back.
 - libgomp lets them sleep as soon as it manages more threads than there are CPUs, whoever left those threads behind. The
   model process therefore loads on threads that end (`main_model`).
+- Where threads wait awake for one that another process holds up, nobody gets on: an engine beside a process that takes
+  one of the two CPUs slows down to a fifth. So engines look at what others use, and step back (`Share`).
 - More threads than CPUs granted would wait for threads that the kernel holds back, so a quota rounds down: 1.5 CPUs
   are one engine thread, and the half is left to the API.
 """
@@ -14,7 +16,9 @@ What it decides, and why (`python -m bench.sharing`, 2 CPUs):
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +38,10 @@ _ROUND_UP = 0.25
 # libgomp's own default, spelled out so that another build of it does the same; the wait policy `active` would let
 # threads spin for minutes.
 _SPIN_COUNT = 300_000
+# How often an engine looks at what others use, how old a look may be, and how much a new one counts.
+_LOOK_S = 0.1
+_STALE_S = 1.0
+_SMOOTH = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,13 @@ def decide(settings: Settings, *, shared: bool) -> Plan:
 
 def granted_cpus() -> tuple[float, str]:
     """Return the CPUs this process may use, and what sets the bound: its affinity or a quota of its control groups."""
-    allowed = float(len(os.sched_getaffinity(0)))
-    quota = quota_cpus()
-    return (quota, "control group") if quota is not None and quota < allowed else (allowed, "affinity")
+    allowed, quota = allowed_cpus(), quota_cpus()
+    return (quota, "control group") if quota is not None and quota < allowed else (float(allowed), "affinity")
+
+
+def allowed_cpus() -> int:
+    """Return the number of CPUs of the affinity."""
+    return len(os.sched_getaffinity(0))
 
 
 def quota_cpus(root: Path = CGROUP, membership: Path = MEMBERSHIP) -> float | None:
@@ -155,3 +167,78 @@ def _quota(folder: Path) -> float | None:
     if not quota.isdecimal() or not period.isdecimal() or int(period) == 0:  # `max` and -1 are no bound
         return None
     return int(quota) / int(period)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Seconds of processor time until now: of everybody on the CPUs this process may use, and of this process."""
+
+    at_s: float
+    all_s: float
+    own_s: float
+
+
+def usage(stat: Path = Path("/proc/stat")) -> Usage | None:
+    """Return what was used until now, or None where the machine does not say.
+
+    Source: Linux kernel documentation, filesystems/proc (`/proc/stat`): time a hypervisor withheld counts as used.
+    """
+    tick = os.sysconf("SC_CLK_TCK")
+    allowed = os.sched_getaffinity(0)
+    used = 0
+    try:
+        for line in stat.read_text().splitlines():
+            name, *fields = line.split()
+            if name.startswith("cpu") and name[3:].isdecimal() and int(name[3:]) in allowed:
+                user, nice, system, _idle, _iowait, interrupt, soft, steal = map(int, fields[:8])
+                used += user + nice + system + interrupt + soft + steal
+    except (OSError, ValueError):
+        return None
+    return Usage(time.monotonic(), used / tick, time.process_time())
+
+
+class Share:
+    """How many threads an engine may keep busy now, given what others take of the CPUs.
+
+    Threads that meet at barriers run at the pace of the one that is held up. Where other processes take half of two
+    CPUs, two threads get a third of the work done that one does; so engines step back, and return when it is quiet.
+
+    Args:
+        most: threads of an engine that has the CPUs for itself.
+        cpus: of the affinity, which others may use too; a quota is in `most` already.
+        read: gives the usage until now.
+    """
+
+    def __init__(self, most: int, cpus: int, read: Callable[[], Usage | None] = usage) -> None:
+        self._most = most
+        self._cpus = cpus
+        self._read = read
+        self._seen: Usage | None = None
+        self._free = float(cpus)
+        self._lock = threading.Lock()
+        self._stepped: dict[int, float] = {}
+
+    def threads(self, engine: int, now_s: float) -> int:
+        """Return the threads for an engine's next step; looks at the usage ten times a second at most.
+
+        Args:
+            engine: names it among those of this process; engines that step at the same time share.
+            now_s: of the monotonic clock.
+        """
+        with self._lock:
+            self._stepped[engine] = now_s
+            if self._seen is None or now_s - self._seen.at_s >= _LOOK_S:
+                self._look()
+            working = sum(now_s - at_s < _LOOK_S for at_s in self._stepped.values())
+            return max(1, min(self._most, round(self._free / working)))
+
+    def _look(self) -> None:
+        before, self._seen = self._seen, self._read()
+        if before is None or self._seen is None:
+            return
+        passed_s = self._seen.at_s - before.at_s
+        if passed_s > _STALE_S:  # nothing was decoded in between, and what others did then does not matter now
+            return
+        others = (self._seen.all_s - before.all_s - (self._seen.own_s - before.own_s)) / passed_s
+        # The kernel counts in hundredths of a second, so one look is rough: the last few are averaged.
+        self._free += _SMOOTH * (self._cpus - max(0.0, others) - self._free)

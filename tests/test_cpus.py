@@ -119,3 +119,77 @@ def test_children_are_told_and_an_operators_choice_stays(monkeypatch: pytest.Mon
     assert (chosen["OMP_NUM_THREADS"], chosen["OPENBLAS_NUM_THREADS"]) == ("2", "4")
     assert load(told).engine_threads == 2
     assert "2 CPUs granted (affinity)" in str(plan)
+
+
+class Machine:
+    """Two CPUs whose use by others is chosen; the process under test uses what is left."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.all_s = 0.0
+        self.own_s = 0.0
+
+    def read(self) -> cpus.Usage:
+        """The counters."""
+        return cpus.Usage(self.now_s, self.all_s, self.own_s)
+
+    def run(self, share: cpus.Share, seconds: float, others: float, engine: int = 1) -> int:
+        """Let time pass with an engine stepping every 20 ms; returns its threads at the end."""
+        threads = 0
+        for _ in range(round(seconds / 0.02)):
+            self.now_s += 0.02
+            self.all_s += 0.04
+            self.own_s += 0.02 * (2 - others)
+            threads = share.threads(engine, self.now_s)
+        return threads
+
+
+def test_an_engine_steps_back_where_others_need_the_cpus() -> None:
+    """Quiet: all threads. Light traffic: still all. A busy neighbour: one less within a second, and back again."""
+    machine = Machine()
+    share = cpus.Share(2, 2, machine.read)
+    assert machine.run(share, 0.5, others=0.0) == 2
+    assert machine.run(share, 2.0, others=0.4) == 2
+    assert machine.run(share, 1.0, others=1.0) == 1
+    assert machine.run(share, 1.0, others=2.0) == 1
+    assert machine.run(share, 1.0, others=0.1) == 2
+
+
+def test_engines_that_step_at_the_same_time_share() -> None:
+    """Two neural engines on two CPUs take one each, and the last one working has both."""
+    machine = Machine()
+    share = cpus.Share(2, 2, machine.read)
+    for _ in range(10):
+        machine.run(share, 0.02, others=0.0, engine=1)
+        threads = machine.run(share, 0.02, others=0.0, engine=2)
+    assert threads == 1
+    assert machine.run(share, 0.5, others=0.0, engine=2) == 2
+
+
+def test_what_happened_while_nothing_was_decoded_does_not_matter(tmp_path: Path) -> None:
+    """An idle minute with a busy neighbour is forgotten; a machine that says nothing changes nothing."""
+    machine = Machine()
+    share = cpus.Share(2, 2, machine.read)
+    machine.run(share, 0.5, others=0.0)
+    machine.now_s += 60
+    machine.all_s += 120
+    assert machine.run(share, 0.02, others=0.0) == 2
+    silent = cpus.Share(4, 4, lambda: None)
+    assert [silent.threads(1, second) for second in range(3)] == [4, 4, 4]
+    assert cpus.usage(tmp_path / "absent") is None
+
+
+def test_usage_counts_the_cpus_of_the_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work, interrupts and stolen time of the CPUs this process may use; idle and waiting time are free."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 2})
+    tick = os.sysconf("SC_CLK_TCK")
+    stat = tmp_path / "stat"
+    stat.write_text(
+        "cpu  9 9 9 9 9 9 9 9 0 0\n"
+        f"cpu0 {tick} {tick} 0 500 500 0 0 0 0 0\n"
+        f"cpu1 {90 * tick} 0 0 0 0 0 0 0 0 0\n"
+        f"cpu2 0 0 {tick} 500 0 {tick} {tick} {tick} 0 0\nintr 5\n"
+    )
+    used = cpus.usage(stat)
+    assert used is not None
+    assert used.all_s == 6.0

@@ -143,7 +143,7 @@ class Service:
 
 
 @contextmanager
-def serving(*, announce: bool = True, **settings: object) -> Iterator[Service]:
+def serving(*, announce: bool = True, module: str = "service.cli", **settings: object) -> Iterator[Service]:
     """A service with these settings (`port=…` becomes `PRECIS_PORT`), ended by pid afterwards."""
     port, management = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="precis-test-") as folder:
@@ -160,7 +160,7 @@ def serving(*, announce: bool = True, **settings: object) -> Iterator[Service]:
         started_s = time.monotonic()
         with log.open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "serve"],
+                [sys.executable, "-m", module, "serve"],
                 cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
         service = Service(process, port, management, log)

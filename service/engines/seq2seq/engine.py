@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.engines.base import RowDone, RowText, RowWork
@@ -61,6 +61,9 @@ class Seq2SeqEngine:
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
         longest: source of one row in tokens; 0 is what the model has positions for.
         budget: of the runner.
+
+    Attributes:
+        before_step: called first in every step, on the loop's thread.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Seq2SeqEngine:
         self._budget = budget or Budget()
         self._maker = RowMaker(model, tokens, self._beams, longest)
         self._runner = Runner(model, self._budget)
+        self.before_step: Callable[[], None] | None = None
         self._rows: dict[int, Decoding] = {}
         self._again: deque[tuple[int, DecodeParams]] = deque()
         self._readers: dict[int, Reader] = {}
@@ -150,6 +154,8 @@ class Seq2SeqEngine:
 
     def step(self) -> list[RowDone]:
         """One token further for every row, and some way through the encoder for those that wait."""
+        if self.before_step is not None:
+            self.before_step()
         self._start_again()
         done = [row for ended in self._runner.step() if (row := self._ended(ended)) is not None]
         done += self._lost()

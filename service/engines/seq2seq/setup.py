@@ -12,6 +12,7 @@ from service.engines.base import Engine
 from service.engines.catalogue import ModelRow
 from service.engines.loaded import Loaded
 from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.crew import Crew
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision, auto_precision, capability
 from service.engines.seq2seq.memory import bound_kernels
@@ -36,13 +37,17 @@ def create(settings: Settings) -> Loaded:
         SettingsError: an id that the list does not have.
     """
     bound_kernels()
-    torch.set_num_threads(cpus.decide(settings, shared=False).engine_threads)
+    plan = cpus.decide(settings, shared=False)
+    torch.set_num_threads(plan.engine_threads)
+    crew = Crew(plan)
     engines: dict[str, Engine] = {}
     missing: list[str] = []
     for model_id in settings.models_effective:
         try:
             row = rows.get(model_id)
-            engines[model_id] = _open(row, settings)
+            engine = _open(row, settings)
+            engine.before_step = crew.gather
+            engines[model_id] = engine
         except UnknownModel as error:
             raise SettingsError(f"PRECIS_MODELS: {error}") from None
         except (ModelError, LoadError, OSError) as error:
