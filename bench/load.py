@@ -129,7 +129,10 @@ def steady(port: int, requests: Sequence[Cheap], rate: float, seconds: float) ->
     Raises:
         SystemExit: an answer is not a 200.
     """
-    return asyncio.run(_steady(port, [one.encode() for one in requests], rate, seconds))
+    try:
+        return asyncio.run(_steady(port, [one.encode() for one in requests], rate, seconds))
+    except* (OSError, ValueError, asyncio.IncompleteReadError) as failed:
+        raise SystemExit(f"cheap traffic failed: {failed.exceptions[0]!r}") from None
 
 
 async def _steady(port: int, wires: Sequence[bytes], rate: float, seconds: float) -> list[float]:
@@ -141,7 +144,7 @@ async def _steady(port: int, wires: Sequence[bytes], rate: float, seconds: float
         writer.write(wire)
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            raise SystemExit(f"cheap traffic: {head[:200]!r}")
+            raise ValueError(repr(head[:200]))
         lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
         await reader.readexactly(int({name: value for name, _, value in lines}[b"content-length"]))
         times.append((time.monotonic() - due_s) * 1000)
