@@ -137,10 +137,14 @@ def steady(port: int, requests: Sequence[Cheap], rate: float, seconds: float) ->
 
 async def _steady(port: int, wires: Sequence[bytes], rate: float, seconds: float) -> list[float]:
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    opened: list[asyncio.StreamWriter] = []
     times: list[float] = []
 
     async def one(wire: bytes, due_s: float) -> None:
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+        if not idle:
+            idle.append(await asyncio.open_connection("127.0.0.1", port))
+            opened.append(idle[-1][1])
+        reader, writer = idle.pop()
         writer.write(wire)
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
@@ -151,13 +155,16 @@ async def _steady(port: int, wires: Sequence[bytes], rate: float, seconds: float
         idle.append((reader, writer))
 
     began_s = time.monotonic()
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(int(rate * seconds)):
-            due_s = began_s + number / rate
-            await asyncio.sleep(due_s - time.monotonic())
-            tasks.create_task(one(wires[number % len(wires)], due_s))
-    for _, writer in idle:
-        writer.close()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(int(rate * seconds)):
+                due_s = began_s + number / rate
+                await asyncio.sleep(due_s - time.monotonic())
+                tasks.create_task(one(wires[number % len(wires)], due_s))
+    finally:
+        for writer in opened:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in opened), return_exceptions=True)
     return times
 
 
