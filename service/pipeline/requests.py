@@ -240,7 +240,8 @@ class DetectReply:
 class LanguageEntry:
     """A language the service knows and what it can do with it now.
 
-    `engines` are the summary models for it; `targets` the languages it can be translated into, with route and model.
+    `engines` are the summary models for it, those reached through a translator included; `targets` the languages it can
+    be translated into, with route and model.
     """
 
     code: str

@@ -131,8 +131,16 @@ class Router:
         return None
 
     def summary_models(self, language: str) -> tuple[str, ...]:
-        """Ids of the models that summarize this language, best first."""
-        return tuple(model.id for model in self._summary if ANY in model.languages or language in model.languages)
+        """Ids of the models that summarize this language, directly or by way of another, best first."""
+        found: list[tuple[int, bool, str]] = []
+        for model in self._summary:
+            direct = ANY in model.languages or language in model.languages
+            way = None if direct else self._way_round(language, language, model.id, AUTO)
+            if direct:
+                found.append((model.rank, False, model.id))
+            elif way is not None:
+                found.append((way.rank, True, model.id))
+        return tuple(model_id for _, _, model_id in sorted(found))
 
     def translation(self, source: str, target: str, engine: str, field: str = "engine") -> tuple[ModelInfo, Direction]:
         """The model that translates between two languages, and the route it takes.

@@ -84,6 +84,20 @@ def test_a_named_engine_is_reached_through_any_translator() -> None:
         summarized(backend(ENGLISH, EXTRACTIVE, one_way), engine="english")
 
 
+def test_languages_list_what_reaches_them() -> None:
+    """Models that need a translator are listed where there is one, as good as the worst on the way."""
+    listed = {
+        entry.code: entry.engines for entry in backend(ENGLISH, EXTRACTIVE, NEURAL).pipeline().languages().languages
+    }
+    assert listed["en"] == ("english", "extractive")
+    assert listed["de"] == ("english", "extractive")
+    assert listed["fr"] == ("extractive",)
+    rough = {
+        entry.code: entry.engines for entry in backend(ENGLISH, EXTRACTIVE, ROUGH).pipeline().languages().languages
+    }
+    assert rough["de"] == ("extractive", "english")
+
+
 def test_a_way_round_that_fails_degrades_to_the_direct_model() -> None:
     """The reply names what it was degraded to."""
 
