@@ -1,7 +1,7 @@
 """The same service with static batches: `python -m bench.peers.static serve`, settings as for `precis serve`.
 
-A batch forms from what waits, with a short time for more to come; nothing joins it, and no row is answered before all
-have ended. Rows that have ended are not computed any further, which is more than a padded batch gets.
+A batch forms from what waits, with a short time for more to come; nothing joins it, no row leaves it, and none is
+answered before all have ended.
 """
 
 from __future__ import annotations
@@ -65,9 +65,12 @@ class Static:
 
 def create(settings: Settings) -> Loaded:
     """Make the neural engines, each with static batches."""
+    from bench.peers.static_runner import StaticRunner
     from service.engines.seq2seq import setup
 
     loaded = setup.create(settings)
+    for engine in loaded.engines.values():
+        engine._runner = StaticRunner(engine._model, engine._budget)  # type: ignore[attr-defined]
     return Loaded({name: Static(engine) for name, engine in loaded.engines.items()}, loaded.missing)
 
 
