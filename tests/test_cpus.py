@@ -149,7 +149,9 @@ def test_an_engine_steps_back_where_others_need_the_cpus() -> None:
     machine = Machine()
     share = cpus.Share(2, 2, machine.read)
     assert machine.run(share, 0.5, others=0.0) == 2
-    assert machine.run(share, 2.0, others=0.4) == 2
+    assert machine.run(share, 2.0, others=0.2) == 2
+    assert machine.run(share, 2.0, others=0.5) == 1
+    assert machine.run(share, 2.0, others=0.2) == 2
     assert machine.run(share, 1.0, others=1.0) == 1
     assert machine.run(share, 1.0, others=2.0) == 1
     assert machine.run(share, 1.0, others=0.1) == 2
