@@ -67,6 +67,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             **_WIDE,
             "activation_function": "gelu",
+            "normalize_before": False,
+            "normalize_embedding": True,
             "vocab_size": 50265,
             "decoder_start_token_id": 2,
             "forced_eos_token_id": None,
