@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from service.engines.base import Engine, RowWork
-from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError, UnsupportedLanguage
+from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError, Unavailable, UnsupportedLanguage
 from service.events import Ended, Event
 from service.heartbeat import Heartbeat
 from service.records import Catalogue, Job, Outcome
@@ -166,6 +166,8 @@ class Dispatcher:
     # ---- admission ---------------------------------------------------------------------------------------------------
 
     async def _start(self, jobs: Sequence[Job], caller: str, *, followed: bool = False) -> list[Wait]:
+        if self.crashed.is_set():
+            raise Unavailable("the model process has failed and is starting again", retry_after_s=1.0)
         if self._draining:
             raise Draining("the service is shutting down", retry_after_s=1.0)
         works = [await self._prepare(job) for job in jobs]

@@ -10,7 +10,7 @@ import pytest
 
 from service.engines.base import RowDone
 from service.engines.fake import FakeEngine
-from service.errors import Draining, Overloaded
+from service.errors import Draining, Overloaded, Unavailable
 from service.records import Job, Outcome, Segment, SummaryParams, SummaryResult, Task, TranslateResult
 from service.serving.dispatcher import Dispatcher
 from service.serving.loop import EngineLoop
@@ -265,7 +265,7 @@ def test_a_broken_engine_answers_everybody_and_reports_the_crash() -> None:
         runs.append(run("fake:raise"))
         runs += [run(text) for text in texts[2:]]
         await dispatcher.crashed.wait()
-        with pytest.raises(Draining):
+        with pytest.raises(Unavailable):
             await dispatcher.run([translation("more")], caller="", remaining_s=LONG_S)
         ended = await asyncio.gather(*runs)
         return [outcomes[0].error.code for outcomes in ended if outcomes[0].error]
