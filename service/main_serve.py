@@ -18,7 +18,7 @@ from service import cpus, telemetry
 from service.config import Settings, SettingsError
 from service.heartbeat import ages
 from service.management import ManagementServer, Page
-from service.processes import Child
+from service.processes import Alarm, Child
 
 log = logging.getLogger("precis.serve")
 
@@ -45,7 +45,7 @@ class Supervisor:
         self._drain_flag = self._folder / "draining"
         self._heartbeats = self._folder / "heartbeats"
         self._metrics = self._folder / "metrics"
-        self._wake = threading.Event()
+        self._alarm = Alarm()
         self._stop_signals = 0
         self._cpus = cpus.decide(settings, shared=role == "all")
         env = os.environ | self._cpus.environment(os.environ) | {"SUPERVISOR_PID": str(os.getpid())}
@@ -96,8 +96,7 @@ class Supervisor:
             delay_s = min(child.tend(now_s) for child in self._children)
             if self._role == "all":
                 self._end_stuck_model()
-            self._wake.wait(delay_s)
-            self._wake.clear()
+            self._alarm.wait(delay_s)
 
     def _end_stuck_model(self) -> None:
         """A model process whose loops have stopped beating answers nobody: it is killed and started again."""
@@ -110,7 +109,10 @@ class Supervisor:
         """Unready first, then the API finishes its requests, then the model process ends."""
         self._drain_flag.touch()
         log.info("draining")
-        self._wake.wait(self._settings.drain_delay_s)
+        until_s = time.monotonic() + self._settings.drain_delay_s
+        # A second signal is an order to hurry; a child that ends is none.
+        while self._stop_signals < 2 and (left_s := until_s - time.monotonic()) > 0:
+            self._alarm.wait(left_s)
         limit_s = self._settings.drain_timeout_s + KILL_MARGIN_S
         ended = [child.end(limit_s) for child in reversed(self._children)]
         log.info("ended")
@@ -124,13 +126,13 @@ class Supervisor:
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop_signals += 1
-        self._wake.set()
+        self._alarm.ring()
         if self._stop_signals > 2:
             for child in self._children:
                 child.send(signal.SIGKILL)
 
     def _on_child(self, number: int, frame: FrameType | None) -> None:
-        self._wake.set()
+        self._alarm.ring()
 
     def _livez(self) -> Page:
         beats = ages(self._heartbeats, "api")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import time
@@ -17,6 +19,31 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 5.0
 # A child that lived this long before it died is started again without delay.
 SETTLED_S = 10.0
+
+
+class Alarm:
+    """Wakes the main thread, also from a signal handler.
+
+    A handler runs between any two instructions of the main thread, so it may take no lock: that of an event may be held
+    by the very code it interrupts, and both would wait for ever. Writing to a pipe takes none.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        for end in (self._read, self._write):
+            os.set_blocking(end, False)
+
+    def ring(self) -> None:
+        """Let a wait that goes on now, or else the next one, return at once."""
+        # A full pipe rings already.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"!")
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it rings, or for so many seconds."""
+        select.select([self._read], [], [], timeout_s)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._read, 65_536)
 
 
 def die_with_parent(parent_pid: int) -> None:
