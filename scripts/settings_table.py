@@ -16,6 +16,7 @@ START, END = "<!-- settings -->", "<!-- /settings -->"
 SHOWN = {
     "runtime_dir": "a folder of the user in `/tmp`",
     "models_dir": "`~/.cache/precis/models`",
+    "quantized_dir": "`~/.cache/precis/quantized`",
     "apertium_pairs": "20 pairs, see `service/config.py`",
 }
 
