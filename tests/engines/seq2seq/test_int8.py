@@ -133,14 +133,14 @@ def test_int8_is_near_float32(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mbart50", "umt5"])
 def test_large_channels_are_shared_out(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With channels that their norms make large, balancing takes much of the noise away."""
+    """With channels that their norms make large, balancing takes noise away, with 7 bits less of it."""
     folder = with_large_channels(tiny.save(tiny.make(name), tmp_path / "model"))
     exact = run(load_model(folder, "fp32"))
     wanted = torch.cat(exact.logits)
     with_it = snr_db(wanted, torch.cat(run(load_model(folder, "int8", caches=[]), exact.ids).logits))
     monkeypatch.setattr(arrange, "balance", lambda gain, *_: torch.ones_like(gain))
     without = snr_db(wanted, torch.cat(run(load_model(folder, "int8", caches=[]), exact.ids).logits))
-    assert with_it > without + 6
+    assert with_it > without + (6 if capability().int8_bits == 8 else 1)
 
 
 def test_only_norms_with_one_reader_are_balanced(tmp_path: Path) -> None:
@@ -194,11 +194,13 @@ def test_a_processor_without_exact_products_is_told(folder: Path, monkeypatch: p
 
 def test_seven_bits_have_a_file_of_their_own(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines of both kinds on one volume do not take each other's weights."""
-    eight = logits(load_model(folder, "int8", caches=[tmp_path]))
+    exact = logits(load_model(folder, "fp32"))
     monkeypatch.setattr(models, "capability", lambda: Capability(7, False))
     seven = logits(load_model(folder, "int8", caches=[tmp_path]))
+    assert snr_db(exact, seven) > 10
+    monkeypatch.setattr(models, "capability", lambda: Capability(8, False))
+    eight = logits(load_model(folder, "int8", caches=[tmp_path]))
     assert not torch.equal(eight, seven)
-    assert snr_db(eight, seven) > 10
     assert len(caches(tmp_path)) == 2
 
 

@@ -95,7 +95,7 @@ def test_rows_do_not_depend_on_their_company_on_two_threads(precision: linear.Pr
 def test_int8_is_the_exact_product_of_what_was_rounded(many_rows: bool) -> None:
     """The layer gives the integer product, scaled, with no error beyond float32 rounding."""
     weight, bias, x = torch.randn(300, 4096), torch.randn(300), torch.randn(9, 4096)
-    quantized = quantize_weight(weight)
+    quantized = quantize_weight(weight, bits=linear.capability().int8_bits)
     peak = x.abs().amax(-1, True)
     steps = (x / peak * 127).round().double()
     exact = steps @ quantized.values.double().t() * quantized.scales.double() * peak.double() / 127 + bias
@@ -123,18 +123,21 @@ def test_int8_is_near_float32(outliers: bool, least: float) -> None:
         x[:, torch.randperm(1024)[:6]] *= 50
         weight[:, torch.randperm(1024)[:6]] *= 8
     layer = make_linear(weight, None, precision="int8")
-    assert snr_db(x @ weight.t(), layer(x)) > least
+    # A bit less of the weights is 6 dB less of their part of the noise; the other part is the activations'.
+    assert snr_db(x @ weight.t(), layer(x)) > least - (0 if linear.capability().int8_bits == 8 else 5)
 
 
 @needs_int8
 def test_inputs_without_negative_values_use_the_whole_range() -> None:
-    """After ReLU the layer that knows of it is about twice as exact as the one that does not."""
+    """After ReLU the layer that knows of it is more exact than the one that does not, about twice with 8 bits."""
     weight, x = torch.randn(256, 1024), torch.randn(64, 1024).relu()
     exact = x @ weight.t()
-    weight_only = snr_db(exact, x @ quantize_weight(weight).dequantize().t())
+    bits = linear.capability().int8_bits
+    weight_only = snr_db(exact, x @ quantize_weight(weight, bits=bits).dequantize().t())
     told = snr_db(exact, make_linear(weight, None, precision="int8", nonnegative=True)(x))
     untold = snr_db(exact, make_linear(weight, None, precision="int8")(x))
-    assert weight_only > told > untold + 1
+    # With 7 bits the weights' part of the noise, which both have, is the larger one.
+    assert weight_only > told > untold + (1 if bits == 8 else 0.3)
 
 
 @needs_int8

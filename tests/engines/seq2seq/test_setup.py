@@ -13,7 +13,7 @@ import torch
 
 from service.config import SettingsError, load
 from service.engines import registry
-from service.engines.seq2seq.linear import capability
+from service.engines.seq2seq.linear import auto_precision, capability
 from service.engines.seq2seq.setup import languages_of
 from service.models import rows, store
 from service.models.rows import NeuralRow
@@ -113,7 +113,7 @@ def test_a_pulled_model_serves_through_the_pipeline(
     finally:
         backend.close()
     kept = list((models_dir / "toy").glob("quantized-*.safetensors"))
-    assert len(kept) == (precision == "int8" or (precision == "auto" and capability().int8_bits == 8))
+    assert len(kept) == ("int8" in (precision, precision == "auto" and auto_precision((1024, 1024), capability())))
     store.find(models_dir, "toy")
     store.remove(models_dir, "toy")
     assert not kept or not kept[0].exists()
