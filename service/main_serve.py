@@ -83,7 +83,8 @@ class Supervisor:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> None:
-        _check_free(self._settings.host, self._settings.port)
+        _check_free("PRECIS_PORT", self._settings.host, self._settings.port)
+        _check_free("PRECIS_MANAGEMENT_PORT", self._settings.management_host, self._settings.management_port_effective)
         _own_folder(self._settings.runtime_dir)
         shutil.rmtree(self._folder, ignore_errors=True)
         for folder in (self._folder, self._heartbeats):
@@ -182,12 +183,19 @@ def _answers(host: str, port: int, path: str) -> bool:
         connection.close()
 
 
-def _check_free(host: str, port: int) -> None:
-    """Fail early and clearly: gunicorn itself would retry for a while and then give up."""
+def _check_free(setting: str, host: str, port: int) -> None:
+    """Fail early and clearly: gunicorn itself would retry for a while and then give up.
+
+    Raises:
+        OSError: its text names the address and the setting.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {host}:{port} ({setting}): {error.strerror}") from error
 
 
 def _own_folder(folder: Path) -> None:
@@ -213,5 +221,5 @@ def serve(settings: Settings, role: str, *, announce: bool = True) -> int:
     try:
         return Supervisor(settings, role, announce=announce).run()
     except OSError as error:
-        print(f"precis: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+        print(f"precis: {error.strerror or error}", file=sys.stderr)
         return 1

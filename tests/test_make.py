@@ -26,18 +26,20 @@ def test_make_run_serves_and_says_so(tmp_path: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    port, _ = free_ports(2)
+    port, _ = free_ports(2)  # the management port is the one after
     # Without what an outer make says to an inner one.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "MAKE", "MFLAGS"))}
     env |= {"PRECIS_RUNTIME_DIR": str(tmp_path / "run")}
-    process = subprocess.Popen(
-        ["make", "run", f"PORT={port}"],
-        cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-    )  # fmt: skip
+    log = tmp_path / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            ["make", "run", f"PORT={port}"],
+            cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
+        )  # fmt: skip
     try:
         assert process.stdout is not None
         ready = process.stdout.readline()
-        assert f"127.0.0.1:{port}" in ready
+        assert f"127.0.0.1:{port}" in ready, log.read_text()[-4000:]
         example = process.stdout.readline()
         assert example.startswith("try: curl ")
         request = urllib.request.Request(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,15 +26,19 @@ LONG_S = 30.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports in a row that were free a moment ago, below those that the system gives to clients.
+
+    A client's port stays taken for a minute after its connection, and cannot be listened on until then.
+    """
+    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    low, high = (10_000, first_of_clients) if first_of_clients > 15_000 else (1024, 65_000)
+    chance = random.SystemRandom()  # the usual one is seeded anew by each test
+    while True:
+        first = chance.randrange(low, high - count)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return list(range(first, first + count))
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = LONG_S) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.service import LONG_S, ROOT, Reply, Service, serving, wait_until
+from tests.process.service import LONG_S, ROOT, Reply, Service, free_ports, serving, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -220,14 +220,16 @@ def _running(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_taken_port_is_said_at_once(shared: Service) -> None:
-    """The error names the address, and the exit status is not zero."""
+@pytest.mark.parametrize("taken", ["PRECIS_PORT", "PRECIS_MANAGEMENT_PORT"])
+def test_a_taken_port_is_said_at_once(taken: str, shared: Service) -> None:
+    """The error names the address and the setting, and the exit status is not zero."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PRECIS_")}
-    env |= {"PRECIS_PORT": str(shared.port), "PRECIS_RUNTIME_DIR": str(shared.log.parent / "other")}
+    ports = dict(zip(("PRECIS_PORT", "PRECIS_MANAGEMENT_PORT"), map(str, free_ports(2)), strict=True))
+    env |= ports | {taken: str(shared.port), "PRECIS_RUNTIME_DIR": str(shared.log.parent / "other")}
     command = [sys.executable, "-m", "service.cli", "serve"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 1
-    assert f"127.0.0.1:{shared.port}" in done.stderr
+    assert f"127.0.0.1:{shared.port} ({taken})" in done.stderr
 
 
 def test_an_unknown_setting_refuses_to_start() -> None:
