@@ -20,7 +20,7 @@ from service.records import Catalogue, Job, Outcome
 from service.serving.inflight import Computation, Inflight, shared_key
 from service.serving.loop import EngineLoop, Settled, Told, broken
 from service.serving.reading import Said
-from service.serving.scheduler import Scheduler
+from service.serving.scheduler import Asker, Scheduler
 from service.serving.waits import Wait, end, tell
 
 log = logging.getLogger(__name__)
@@ -89,12 +89,13 @@ class Dispatcher:
             lane.engine.warm()
             lane.start()
 
-    async def run(self, jobs: Sequence[Job], *, caller: str, remaining_s: float) -> list[Outcome]:
+    async def run(self, jobs: Sequence[Job], *, caller: str, remaining_s: float, request: str = "") -> list[Outcome]:
         """Run jobs as one admission.
 
         Args:
             jobs: at least one.
-            caller: computations are shared within one caller only.
+            caller: computations are shared within one caller only, and callers take fair turns.
+            request: id of the caller's request; its requests take fair turns too.
             remaining_s: time left; jobs that need longer end with DeadlineExceeded.
         Returns:
             One outcome per job, in order.
@@ -102,7 +103,7 @@ class Dispatcher:
             Draining, Overloaded, TooLong: nothing was admitted.
             asyncio.CancelledError: the caller has gone.
         """
-        waits = await self._start(jobs, caller)
+        waits = await self._start(jobs, Asker(caller, request))
         try:
             pending = [wait.future for wait in waits if not wait.future.done()]
             if pending:
@@ -113,12 +114,14 @@ class Dispatcher:
             raise
         return [self._collect(wait) for wait in waits]
 
-    async def stream(self, jobs: Sequence[Job], *, caller: str, remaining_s: float) -> AsyncGenerator[Event, None]:
+    async def stream(
+        self, jobs: Sequence[Job], *, caller: str, remaining_s: float, request: str = ""
+    ) -> AsyncGenerator[Event, None]:
         """Run jobs as `run` does and tell their text as it is written, then the end of each.
 
         Nobody else shares what is followed, so when the reader goes its rows leave before the next step.
         """
-        waits = await self._start(jobs, caller, followed=True)
+        waits = await self._start(jobs, Asker(caller, request), followed=True)
         events: asyncio.Queue[Event] = asyncio.Queue()
         for number, wait in enumerate(waits):
             if wait.computation is not None:
@@ -165,13 +168,13 @@ class Dispatcher:
 
     # ---- admission ---------------------------------------------------------------------------------------------------
 
-    async def _start(self, jobs: Sequence[Job], caller: str, *, followed: bool = False) -> list[Wait]:
+    async def _start(self, jobs: Sequence[Job], asker: Asker, *, followed: bool = False) -> list[Wait]:
         if self.crashed.is_set():
             raise Unavailable("the model process has failed and is starting again", retry_after_s=1.0)
         if self._draining:
             raise Draining("the service is shutting down", retry_after_s=1.0)
         works = [await self._prepare(job) for job in jobs]
-        return self._admit(jobs, works, caller, followed=followed)
+        return self._admit(jobs, works, asker, followed=followed)
 
     async def _prepare(self, job: Job) -> list[RowWork] | PrecisError:
         lane = self._lane_of.get(job.engine)
@@ -188,7 +191,7 @@ class Dispatcher:
             return EngineFailed(f"the {lane.name} engine failed on this item")
 
     def _admit(
-        self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], caller: str, *, followed: bool
+        self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], asker: Asker, *, followed: bool
     ) -> list[Wait]:
         """Join computations that run already and queue the others, all or none of them."""
         waits = [Wait(self._loop.create_future()) for _ in jobs]
@@ -198,7 +201,7 @@ class Dispatcher:
             if isinstance(work, PrecisError):  # it has its answer already
                 wait.future.set_result(Outcome(error=work))
                 continue
-            key = shared_key(job, caller) if self._coalesce and not followed else b""
+            key = shared_key(job, asker.caller) if self._coalesce and not followed else b""
             lane = self._lane_of[job.engine]
             wait.computation = self._inflight.find(key)
             if wait.computation is not None:
@@ -209,7 +212,7 @@ class Dispatcher:
             opened.setdefault(lane.name, []).append((wait.computation.id, job, work))
         try:
             for name, computations in opened.items():
-                self._lanes[name].submit(computations, followed=followed)
+                self._lanes[name].submit(computations, asker, followed=followed)
         except PrecisError:
             for computation in fresh:  # those that another engine took are dropped there; it ignores the rest
                 self._lanes[computation.lane].cancel(computation.id)

@@ -36,7 +36,8 @@ class InprocBackend:
         if remaining_s <= 0:
             raise errors.DeadlineExceeded("the time given has run out")
         future = asyncio.run_coroutine_threadsafe(
-            self._dispatcher.run(jobs, caller=context.caller, remaining_s=remaining_s), self._loop
+            self._dispatcher.run(jobs, caller=context.caller, remaining_s=remaining_s, request=context.request_id),
+            self._loop,
         )
         while True:
             try:
@@ -54,7 +55,9 @@ class InprocBackend:
         items: queue.SimpleQueue[Event | errors.PrecisError | None] = queue.SimpleQueue()
 
         async def pump() -> None:
-            events = self._dispatcher.stream(jobs, caller=context.caller, remaining_s=remaining_s)
+            events = self._dispatcher.stream(
+                jobs, caller=context.caller, remaining_s=remaining_s, request=context.request_id
+            )
             async with contextlib.aclosing(events):
                 try:
                     async for event in events:

@@ -17,7 +17,7 @@ from service.engines.base import Engine, RowDone, RowText, RowWork, Streaming
 from service.errors import EngineFailed, PrecisError
 from service.records import Job, Outcome, Timing
 from service.serving.reading import Reading, Said
-from service.serving.scheduler import QueuedRow, Scheduler
+from service.serving.scheduler import Asker, QueuedRow, Scheduler
 from service.telemetry import LaneMetrics
 
 log = logging.getLogger(__name__)
@@ -88,18 +88,25 @@ class EngineLoop:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, computations: Sequence[tuple[int, Job, Sequence[RowWork]]], *, followed: bool = False) -> None:
+    def submit(
+        self,
+        computations: Sequence[tuple[int, Job, Sequence[RowWork]]],
+        asker: Asker = Asker(),  # noqa: B008 - immutable
+        *,
+        followed: bool = False,
+    ) -> None:
         """Queue computations, given as (id, job, rows of the job): all of them or none.
 
         Args:
             computations: of this engine.
+            asker: whose turn the rows take.
             followed: somebody reads along.
         Raises:
             Overloaded, TooLong: nothing was queued.
         """
         rows = [
-            QueuedRow(next(self._row_ids), computation_id, replace(work, followed=True) if followed else work)
-            for computation_id, _, works in computations
+            QueuedRow(next(self._row_ids), id_, replace(work, followed=True) if followed else work, asker)
+            for id_, _, works in computations
             for work in works
         ]
         with self._changed:

@@ -97,7 +97,10 @@ class ModelServer:
         if known:
             try:
                 done = await dispatcher.run(
-                    [job for _, job in known], caller=request.caller, remaining_s=_remaining_s(request)
+                    [job for _, job in known],
+                    caller=request.caller,
+                    remaining_s=_remaining_s(request),
+                    request=request.request_id,
                 )
             except PrecisError as error:
                 return await _refuse(context, error)
@@ -111,7 +114,12 @@ class ModelServer:
             yield codec.event_to_message(Ended(index, outcome))
         if not known:
             return
-        events = dispatcher.stream([job for _, job in known], caller=request.caller, remaining_s=_remaining_s(request))
+        events = dispatcher.stream(
+            [job for _, job in known],
+            caller=request.caller,
+            remaining_s=_remaining_s(request),
+            request=request.request_id,
+        )
         async with contextlib.aclosing(events):
             try:
                 async for event in events:

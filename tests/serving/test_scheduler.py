@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.engines.base import RowWork
 from service.errors import Overloaded, TooLong
-from service.serving.scheduler import QueuedRow, Scheduler
+from service.serving.scheduler import Asker, QueuedRow, Scheduler
 
 
 def rows(*items: tuple[int, int, int]) -> list[QueuedRow]:
@@ -82,3 +82,77 @@ def test_budgets_always_equal_what_is_queued(steps: list[tuple[str, int]]) -> No
             inside = [row for row in inside if row[1] != size]
         assert scheduler.queued_rows == len(inside) <= 8
         assert scheduler.queued_cost == sum(row[2] for row in inside) <= 40
+
+
+def row(row_id: int, caller: str, request: str = "", cost: int = 1) -> QueuedRow:
+    """A row of a caller's request; its computation has the number of the row."""
+    return QueuedRow(row_id, row_id, RowWork(cost, None), Asker(caller, request))
+
+
+def test_a_batch_does_not_hold_up_a_single_request() -> None:
+    """Requests of one caller take turns, whoever came first."""
+    scheduler = Scheduler(1000, 10_000)
+    scheduler.offer([row(number, "", "batch") for number in range(100)])
+    scheduler.offer([row(500, "", "single")])
+    assert 500 in [taken.row_id for taken in scheduler.take(2)]
+    assert [taken.row_id for taken in scheduler.take(98)] == list(range(1, 99))
+
+
+def test_callers_share_by_cost_however_many_requests_they_send() -> None:
+    """A caller with fifty requests gets no more than one with a single large one."""
+    scheduler = Scheduler(1000, 10_000)
+    for number in range(50):
+        scheduler.offer([row(number, "many", str(number), cost=10)])
+    scheduler.offer([row(100 + number, "few", "one", cost=40) for number in range(10)])
+    taken = scheduler.take(25)
+    cost = {name: sum(one.work.cost for one in taken if one.asker.caller == name) for name in ("many", "few")}
+    assert abs(cost["many"] - cost["few"]) <= 40
+    assert [one.row_id for one in taken if one.asker.caller == "few"] == [100, 101, 102, 103, 104]
+
+
+def test_who_was_away_has_no_credit() -> None:
+    """A caller that comes late takes turns from now on instead of catching up."""
+    scheduler = Scheduler(1000, 10_000)
+    scheduler.offer([row(number, "early", "a") for number in range(40)])
+    scheduler.take(20)
+    scheduler.offer([row(100 + number, "late", "b") for number in range(40)])
+    callers = [taken.asker.caller for taken in scheduler.take(20)]
+    assert 9 <= callers.count("late") <= 11
+
+
+def test_one_caller_leaves_room_in_the_queue_for_others() -> None:
+    """A caller with a name may fill three quarters; what comes alone may fill all of it; nameless callers are many."""
+    scheduler = Scheduler(8, 100)
+    scheduler.offer([row(number, "a", "1") for number in range(6)])
+    with pytest.raises(Overloaded):
+        scheduler.offer([row(6, "a", "2")])
+    scheduler.offer([row(7, "b", "1"), row(8, "b", "1")])
+    alone = Scheduler(8, 100)
+    alone.offer([row(number, "a", "1") for number in range(8)])
+    nameless = Scheduler(8, 100)
+    for number in range(8):
+        nameless.offer([row(number, "", str(number))])
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(1, 9)), max_size=40), st.data())
+def test_every_row_leaves_once_and_in_order_within_its_request(
+    items: list[tuple[str, str, int]], data: st.DataObject
+) -> None:
+    """Whatever is taken and cancelled on the way, nothing is lost, doubled or reordered within a request."""
+    scheduler = Scheduler(1000, 10_000)
+    given_rows = [row(number, *item) for number, item in enumerate(items)]
+    left: list[QueuedRow] = []
+    for one in given_rows:
+        scheduler.offer([one])
+        if data.draw(st.booleans()):
+            left += scheduler.take(1)
+        if data.draw(st.booleans()):
+            left += scheduler.cancel(frozenset((data.draw(st.integers(0, len(items))),)))
+    cancelled = {one.row_id for one in left}
+    rest = scheduler.take(1000)
+    assert sorted(one.row_id for one in left + rest) == [one.row_id for one in given_rows]
+    assert (scheduler.queued_rows, scheduler.queued_cost) == (0, 0)
+    for caller, request in {(one.asker.caller, one.asker.request) for one in rest}:
+        ids = [one.row_id for one in rest if (one.asker.caller, one.asker.request) == (caller, request)]
+        assert ids == sorted(ids)
+        assert not cancelled & set(ids)
