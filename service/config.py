@@ -99,6 +99,8 @@ class Settings(BaseModel):
     max_text_characters: int = Field(500_000, ge=100, description="text of one item, in code points; 422 beyond it")
     max_targets: int = Field(20, ge=1, le=200, description="target languages of one request")
     max_texts: int = Field(100, ge=1, le=1000, description="texts of one translate or detect request")
+    max_batch_items: int = Field(100, ge=1, le=1000, description="items of one batch")
+    batch_concurrency: int = Field(8, ge=1, le=64, description="items of one batch that run at a time")
     max_queued_rows: int = Field(1000, ge=1, description="rows waiting for one engine; 429 beyond it")
     max_queued_cost: int = Field(
         8_000_000, ge=1, description="cost waiting for one engine, in characters or padded tokens; 429 beyond it"

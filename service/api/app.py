@@ -8,7 +8,7 @@ from functools import partial
 from flask import Flask, Response, g, request
 
 from service import languages, telemetry
-from service.api import catalog, detect, docs, guards, health, problems, summarize, translate
+from service.api import batch, catalog, detect, docs, guards, health, problems, summarize, translate
 from service.api.context import EXTENSION, Call, PipelineLike, Services, services
 from service.api.resource import Resource
 from service.config import Settings
@@ -18,6 +18,7 @@ RESOURCES: tuple[Resource, ...] = (
     summarize.resource,
     translate.resource,
     detect.resource,
+    batch.resource,
     catalog.resource,
     health.resource,
     docs.resource,

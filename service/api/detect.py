@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from service.api import guards, render
+from service.api import guards, work
 from service.api.context import services
 from service.api.replies import DetectReplyShape
 from service.api.resource import BODY_ERRORS, Operation, Resource, json_reply
@@ -32,6 +32,5 @@ resource = Resource("detect", __name__)
 def detect() -> Response:
     """Answer with the language of every text."""
     serving = services()
-    wanted = parse(DetectBody, guards.json_body()).to_request(serving.settings)
-    guards.call_context()  # a wrong deadline is refused here as everywhere
-    return json_reply(render.detect(serving.pipeline.detect(wanted)))
+    body = parse(DetectBody, guards.json_body())
+    return json_reply(work.detect(body, serving.settings, serving.pipeline, guards.call_context()).body)

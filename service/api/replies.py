@@ -96,7 +96,9 @@ class ItemErrorShape(Shape):
 
     code: str
     detail: str
+    field: str | None = None
     supported: list[str] = Field(default_factory=list)
+    retry_after_s: int | None = None
 
 
 class SummaryTranslationShape(Shape):
@@ -271,3 +273,27 @@ class DetectReplyShape(Shape):
     """One detection a text, in order."""
 
     results: list[DetectionShape]
+
+
+class BatchResultShape(Shape):
+    """An item that was done: the reply that its own endpoint would give."""
+
+    index: Offset
+    id: str | None
+    status: Literal["ok"]
+    result: SummarizeReplyShape | TranslateReplyShape | DetectReplyShape
+
+
+class BatchErrorShape(Shape):
+    """An item that failed, alone."""
+
+    index: Offset
+    id: str | None
+    status: Literal["error"]
+    error: ItemErrorShape
+
+
+class BatchReplyShape(Shape):
+    """One result an item, in order."""
+
+    results: list[BatchResultShape | BatchErrorShape]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from service.api import guards, render
+from service.api import guards, work
 from service.api.context import services
 from service.api.replies import SummarizeReplyShape
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
@@ -39,10 +39,8 @@ _ARTICLE = (
 )
 def summarize() -> Response:
     """Answer with a summary and its translations."""
-    serving, call = services(), current_call()
+    serving = services()
     body = parse(SummarizeBody, guards.json_body())
-    wanted = body.to_request(serving.settings)
-    reply = serving.pipeline.summarize(wanted, guards.call_context())
-    call.task, call.language, call.engine = "summarize", reply.language.language, reply.summary.engine
-    call.queue_ms, call.model_ms = reply.timing.queue, reply.timing.model
-    return json_reply(render.summarize(reply, guards.new_id(), body.offsets))
+    done = work.summarize(body, serving.settings, serving.pipeline, guards.call_context())
+    done.note(current_call())
+    return json_reply(done.body)

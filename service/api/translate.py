@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from flask import Response
 
-from service.api import guards, render
+from service.api import guards, work
 from service.api.context import services
 from service.api.replies import TranslateReplyShape
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas import TranslateBody
 from service.api.validation import parse
-from service.pipeline.requests import AUTO
 
 resource = Resource("translate", __name__)
 
@@ -32,13 +31,8 @@ resource = Resource("translate", __name__)
 )
 def translate() -> Response:
     """Answer with every text in every target language."""
-    serving, call = services(), current_call()
+    serving = services()
     body = parse(TranslateBody, guards.json_body())
-    wanted = body.to_request(serving.settings)
-    reply = serving.pipeline.translate(wanted, guards.call_context())
-    first = next((made for made in reply.translations if made.error is None), None)
-    call.task = "translate"
-    call.language = reply.languages[0].language if reply.languages else ""
-    call.engine = first.engine if first is not None else ""
-    call.queue_ms, call.model_ms = reply.timing.queue, reply.timing.model
-    return json_reply(render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO))
+    done = work.translate(body, serving.settings, serving.pipeline, guards.call_context())
+    done.note(current_call())
+    return json_reply(done.body)

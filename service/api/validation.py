@@ -21,6 +21,7 @@ _FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 # Telling errors costs more than finding them; a body with more than this is no mistake of a person.
 _MOST_EXPLAINED = 2000
 _NO_JSON = "the body is not valid JSON in UTF-8"
+_NO_OBJECT = "the body must be a JSON object"
 _MESSAGES = {
     "missing": "is required",
     "string_type": "must be a string",
@@ -67,6 +68,28 @@ def parse(model: type[B], body: bytes) -> B:
     return parsed
 
 
+def validated(model: type[B], value: object, place: str = "") -> B:
+    """Check a part of a body that is decoded already.
+
+    Args:
+        model: what the part must be.
+        value: decoded JSON.
+        place: path of the part in the body, for errors.
+    Raises:
+        BadRequest: not what the model says; names every wrong field.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        refused = _refusal(model, error)
+        if place and refused.field is not None:
+            refused.field = f"{place}.{refused.field}"
+        if refused.detail == _NO_OBJECT:
+            refused.field = place
+            refused.detail = f"`{place or 'request'}` must be an object"
+        raise refused from None
+
+
 def wrong(field: str, detail: str) -> InvalidFields:
     """A refusal of one field, in the form all refusals of bodies have."""
     message = f"`{field}` {detail}"
@@ -80,7 +103,7 @@ def _refusal(model: type[Body], error: ValidationError) -> PrecisError:
     if found[0]["type"] == "json_invalid":
         return BadRequest(_NO_JSON)
     if not found[0]["loc"] and found[0]["type"] != "value_error":
-        return BadRequest("the body must be a JSON object")
+        return BadRequest(_NO_OBJECT)
     errors = tuple(_explain(model, item) for item in found[:MAX_LISTED])
     first_field, first_detail = errors[0]
     return InvalidFields(first_detail, field=first_field, errors=errors)
@@ -135,5 +158,5 @@ def _pairs(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        # Unknown fields were refused before, so the name is one of ours.
-        raise InvalidFields(f"`{twice}` is given twice", field=twice, errors=((twice, f"`{twice}` is given twice"),))
+        name = twice if _FIELD_NAME.fullmatch(twice) else "?"
+        raise InvalidFields(f"`{name}` is given twice", field=name, errors=((name, f"`{name}` is given twice"),))
