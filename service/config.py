@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PREFIX = "PRECIS_"
 
@@ -46,6 +46,9 @@ _PROFILE_ENGINES = {
     "gpu": "seq2seq extractive apertium",
 }
 _PROFILE_MODELS = {"embedded": "", "cpu": "m2m100-418m bart-large-cnn", "gpu": "m2m100-418m bart-large-cnn"}
+
+
+DIALECTS = ("libretranslate", "deepl", "huggingface")
 
 
 class SettingsError(Exception):
@@ -92,6 +95,9 @@ class Settings(BaseModel):
     api_connections: int = Field(1000, ge=16, le=20000, description="open connections one worker holds")
     read_timeout_s: float = Field(15, gt=0, le=300, description="time for a whole request head and body to arrive")
     keepalive_s: int = Field(15, ge=1, le=600, description="time an idle connection stays open")
+    dialects: str = Field(
+        "", description="other services' APIs to speak as well: `libretranslate`, `deepl`, `huggingface`"
+    )
     trust_request_id: bool = Field(True, description="take `X-Request-Id` from the caller when it is well formed")
 
     # limits
@@ -182,6 +188,14 @@ class Settings(BaseModel):
     # logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
+    @field_validator("dialects")
+    @classmethod
+    def _known_dialects(cls, value: str) -> str:
+        unknown = sorted(set(value.replace(",", " ").split()) - set(DIALECTS))
+        if unknown:
+            raise ValueError(f"unknown dialect {unknown[0]}; known are {', '.join(DIALECTS)}")
+        return value
+
     @property
     def management_port_effective(self) -> int:
         """The management port, resolved."""
@@ -191,6 +205,11 @@ class Settings(BaseModel):
     def engines_effective(self) -> tuple[str, ...]:
         """The engines to load, resolved."""
         return tuple((self.engines or _PROFILE_ENGINES[self.profile]).replace(",", " ").split())
+
+    @property
+    def dialects_effective(self) -> tuple[str, ...]:
+        """The foreign APIs to speak, resolved, each once."""
+        return tuple(dict.fromkeys(self.dialects.replace(",", " ").split()))
 
     @property
     def models_effective(self) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from flask import Flask, Response, g, request
 
 from service import languages, telemetry
 from service.api import batch, catalog, detect, docs, guards, health, problems, summarize, translate
+from service.api.compat import deepl, huggingface, libretranslate
 from service.api.context import EXTENSION, Call, PipelineLike, Services, services
 from service.api.resource import Resource
 from service.config import Settings
@@ -23,6 +24,12 @@ RESOURCES: tuple[Resource, ...] = (
     health.resource,
     docs.resource,
 )
+
+DIALECTS: Mapping[str, Resource] = {
+    "libretranslate": libretranslate.resource,
+    "deepl": deepl.resource,
+    "huggingface": huggingface.resource,
+}
 
 _PROBES = frozenset({"health.livez", "health.readyz", "health.metrics"})
 _LONGEST_METHOD = 16
@@ -63,6 +70,8 @@ def create_app(
     app.teardown_request(_leave)
     for resource in RESOURCES:
         app.register_blueprint(resource)
+    for name in settings.dialects_effective:
+        app.register_blueprint(DIALECTS[name])
     docs.prepare(app, RESOURCES)
     return app
 

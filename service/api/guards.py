@@ -51,14 +51,26 @@ def json_body() -> bytes:
         PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
         BadRequest: a header asks for what does not exist, or the body ended early.
     """
-    serving = services()
-    if serving.refusing():
-        raise Draining("the service is shutting down; send the request again")
     _refuse_unknown_wishes()
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send the body as `Content-Type: application/json`")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType("JSON is read as UTF-8 only")
+    return raw_body()
+
+
+def raw_body() -> bytes:
+    """The body of this request, of any type.
+
+    Raises:
+        Draining: new work is turned away.
+        UnsupportedMediaType: it is compressed.
+        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        BadRequest: the body ended early.
+    """
+    serving = services()
+    if serving.refusing():
+        raise Draining("the service is shutting down; send the request again")
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
         raise UnsupportedMediaType("compressed bodies are not read; send the body without `Content-Encoding`")
     return _read(serving)

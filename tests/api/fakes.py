@@ -42,6 +42,7 @@ class FakePipeline:
     request: object = None
     context: CallContext | None = None
     requests: list[object] = field(default_factory=list)
+    more: list[LanguageEntry] = field(default_factory=list)
 
     def _take(self, request: object, context: CallContext | None = None) -> None:
         self.request, self.context = request, context
@@ -110,7 +111,11 @@ class FakePipeline:
         self._take(None)
         target = Target("es", "apertium", ("en", "es"), "gist")
         entry = LanguageEntry("en", "English", "English", "ltr", True, ("extractive",), (target,))
-        return LanguagesReply((entry,), ("apt install apertium-eng-cat",))
+        return LanguagesReply((entry, *self.more), ("apt install apertium-eng-cat",))
+
+    def with_entry(self, code: str, name: str) -> None:
+        """List a language that translates into nothing."""
+        self.more.append(LanguageEntry(code, name, name, "ltr", True, (), ()))
 
     def models(self) -> tuple[ModelInfo, ...]:
         self._take(None)
