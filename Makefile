@@ -31,6 +31,7 @@ test: lint ## lint, type check and every test that is not heavy
 
 test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
+	@$(PY) -m scripts.environments requirements-clients.txt .make/clients
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

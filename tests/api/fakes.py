@@ -43,6 +43,7 @@ class FakePipeline:
     context: CallContext | None = None
     requests: list[object] = field(default_factory=list)
     more: list[LanguageEntry] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
 
     def _take(self, request: object, context: CallContext | None = None) -> None:
         self.request, self.context = request, context
@@ -89,13 +90,16 @@ class FakePipeline:
     def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
         self._take(request, context)
         source = "en" if request.source == "auto" else request.source
+        lost = {text for text in request.texts if text in self.unknown and request.source == "auto"}
         return TranslateReply(
             translations=tuple(
-                self._translation(index, source, target, f"<{text}>")
+                self._translation(index, source, "xx" if text in lost else target, f"<{text}>")
                 for index, text in enumerate(request.texts)
                 for target in request.targets
             ),
-            languages=tuple(Detection(source, 1.0) for _ in request.texts),
+            languages=tuple(
+                Detection("und", 0.0) if text in lost else Detection(source, 1.0) for text in request.texts
+            ),
             usage=Usage(1, 1),
             timing=TimingTotals(1.0, 0.0, 1.0),
             provenance=PROVENANCE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Response, g
 from pydantic_core import to_json
@@ -15,7 +16,15 @@ from service.api.context import services
 from service.api.problems import kind_of
 from service.api.resource import current_call
 from service.errors import EngineFailed, PrecisError
-from service.pipeline.requests import TranslateReply, TranslateRequest, Translation
+from service.pipeline.article import UNKNOWN
+from service.pipeline.requests import DetectRequest, TranslateReply, TranslateRequest, Translation
+from service.pipeline.translate import has_letters
+from service.records import CallContext, Candidate, Detection
+
+# How many candidates are looked at where a language cannot be told, and what is left where none can be used.
+_GUESSES = 5
+_LEAST_ASCII = 0.3
+_FALLBACK = "en"
 
 Json = Mapping[str, object] | list[object]
 
@@ -86,11 +95,15 @@ def tell_errors(dialect: Blueprint, make: Callable[[int, str], Json], status_of:
 def translate(request: TranslateRequest) -> TranslateReply:
     """Run a translation and note it in the record of the request.
 
+    Where the language of a text cannot be told it is guessed: the clients of these dialects send words such as "OK"
+    and expect some answer.
+
     Raises:
         PrecisError: as the pipeline, or the first error of a text: these dialects have no errors of single texts.
     """
     call = current_call()
-    found = services().pipeline.translate(request, guards.call_context())
+    context = guards.call_context()
+    found = _with_guesses(services().pipeline.translate(request, context), request, context)
     failed = next((one.error for one in found.translations if one.error is not None), None)
     if failed is not None:
         raise failed
@@ -98,6 +111,28 @@ def translate(request: TranslateRequest) -> TranslateReply:
     call.engine = found.translations[0].engine if found.translations else ""
     call.queue_ms, call.model_ms = found.timing.queue, found.timing.model
     return found
+
+
+def _with_guesses(found: TranslateReply, request: TranslateRequest, context: CallContext) -> TranslateReply:
+    """The reply with the texts of unknown language translated from the likeliest one."""
+    unknown = [index for index, one in enumerate(found.languages) if one.language == UNKNOWN]
+    unknown = [index for index in unknown if has_letters(request.texts[index])]
+    if not unknown:
+        return found
+    pipeline = services().pipeline
+    sources = {entry.code for entry in pipeline.languages().languages if entry.targets}
+    tried = pipeline.detect(DetectRequest(tuple(request.texts[index] for index in unknown), _GUESSES)).results
+    languages_found, translations = list(found.languages), {one.index: one for one in found.translations}
+    for index, detection in zip(unknown, tried, strict=True):
+        text = request.texts[index]
+        # A word in plain letters is English more often than what a weak guess says.
+        least = _LEAST_ASCII if text.isascii() else 0.0
+        usable = (one for one in detection.alternatives if one.language in sources and one.confidence >= least)
+        guess = next(usable, Candidate(_FALLBACK, 0.0))
+        (made,) = pipeline.translate(replace(request, texts=(text,), source=guess.language), context).translations
+        translations[index] = replace(made, index=index)
+        languages_found[index] = Detection(guess.language, guess.confidence)
+    return replace(found, translations=tuple(translations.values()), languages=tuple(languages_found))
 
 
 def texts_of(found: TranslateReply) -> list[Translation]:

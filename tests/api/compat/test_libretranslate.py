@@ -135,3 +135,14 @@ def test_dialects_are_off_by_default(bench: Bench) -> None:
     """Nobody gets paths that were not asked for."""
     for path in ("/translate", "/v2/translate", "/hf/translation"):
         assert bench.post(path, GOOD).status_code == 404
+
+
+def test_a_word_of_no_clear_language_is_guessed(foreign: Bench) -> None:
+    """Clients send single words and expect some answer: plain letters count as English, the likeliest is said."""
+    foreign.pipeline.unknown = {"OK", "привет"}
+    reply = foreign.post("/translate", {"q": ["OK", "Hello"], "source": "auto", "target": "es"})
+    assert reply.json["translatedText"] == ["<OK>", "<Hello>"]
+    assert [one["language"] for one in reply.json["detectedLanguage"]] == ["en", "en"]
+    assert [request.source for request in foreign.pipeline.requests if isinstance(request, TranslateRequest)] == [
+        "auto", "en",
+    ]  # fmt: skip
