@@ -89,8 +89,9 @@ def _parameters(operation: Operation, settings: Settings) -> list[Object]:
     request_id: Object = {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "taken over into the reply and the logs; made when absent",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "description": "taken over into the reply and the logs; made anew when it is absent or not of 1 to 64 letters, "
+        "digits, dots, dashes and underscores",
+        "schema": {"type": "string"},
     }
     deadline: Object = {
         "name": "X-Deadline-Ms",

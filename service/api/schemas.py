@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from service import languages
 from service.api.validation import BRANCH, Body, wrong
@@ -40,8 +40,14 @@ def _length_branch(value: Any) -> str:
     return f"{BRANCH}bound" if isinstance(value, dict | LengthBound) else f"{BRANCH}name"
 
 
+def _whole(value: Any) -> Any:
+    # JSON has one kind of number, and some writers put a point into all of them.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Text = Annotated[str, AfterValidator(_no_nul)]
 LanguageTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(_no_nul)]
+_WHOLE = BeforeValidator(_whole)
 EngineId = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9._:/@-]{1,100}$", description="`auto`, or a model id of `/v1/models`"),
@@ -69,9 +75,9 @@ class LengthBound(BaseModel):
         strict=True, extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
     )
 
-    sentences: Annotated[int, Field(ge=1, le=1000)] = _LEFT_OUT
-    words: Annotated[int, Field(ge=1, le=10_000)] = _LEFT_OUT
-    characters: Annotated[int, Field(ge=1, le=100_000)] = _LEFT_OUT
+    sentences: Annotated[int, Field(ge=1, le=1000), _WHOLE] = _LEFT_OUT
+    words: Annotated[int, Field(ge=1, le=10_000), _WHOLE] = _LEFT_OUT
+    characters: Annotated[int, Field(ge=1, le=100_000), _WHOLE] = _LEFT_OUT
 
     @model_validator(mode="after")
     def _one(self) -> LengthBound:
@@ -89,9 +95,23 @@ class LengthBound(BaseModel):
         return next(Length(unit, at_most) for unit, at_most in given.items() if at_most is not _LEFT_OUT)
 
 
+def _one_of(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Tell in a schema that exactly one of these fields is given, which leaves no room for null."""
+
+    def tell(schema: dict[str, Any]) -> None:
+        for name in names:
+            field = schema["properties"][name]
+            (kind,) = (one for one in field.pop("anyOf") if one != {"type": "null"})
+            field.update(kind)
+        schema["oneOf"] = [{"required": [name]} for name in names]
+
+    return tell
+
+
 class SummarizeBody(Body):
     """An article to summarize, as `text` or as `html`."""
 
+    model_config = ConfigDict(json_schema_extra=_one_of("text", "html"))
     planned: ClassVar = {"faithfulness": PLANNED}
     nested: ClassVar = {"length": LengthBound}
 
@@ -184,7 +204,7 @@ class DetectBody(Body):
     """Texts whose language is asked for."""
 
     text: Texts = Field(description="one text or a list")
-    top: int = Field(3, ge=1, le=20, description="number of candidates wanted for each text")
+    top: Annotated[int, Field(ge=1, le=20), _WHOLE] = Field(3, description="number of candidates wanted for each text")
 
     def to_request(self, settings: Settings) -> DetectRequest:
         """The request for the pipeline.

@@ -110,9 +110,15 @@ def _refusal(model: type[Body], error: ValidationError) -> PrecisError:
 
 
 def _explain(model: type[Body], item: ErrorDetails) -> tuple[str, str]:
-    loc = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith(BRANCH))]
-    path = _path(loc)
     kind = item["type"]
+    # The name of an unknown field is the caller's and may look like anything.
+    named = len(item["loc"]) - 1 if kind == "extra_forbidden" else None
+    loc = [
+        part
+        for place, part in enumerate(item["loc"])
+        if place == named or not (isinstance(part, str) and part.startswith(BRANCH))
+    ]
+    path = _path(loc)
     if kind == "extra_forbidden":
         return path, _unknown(model, loc, path)
     if kind in _MESSAGES:

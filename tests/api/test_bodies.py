@@ -150,3 +150,11 @@ def test_json_media_types_are_read(bench: Bench, given: str) -> None:
     """Case and a charset of UTF-8 make no difference."""
     reply = bench.client.post("/v1/detect", data=b'{"text":"a"}', headers={"Content-Type": given})
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_unknown_field_that_looks_like_a_branch_of_a_union(bench: Bench, path: str) -> None:
+    """It is refused like any other."""
+    reply = bench.post(path, {"text": "a", "target": "es", "~one": 1})
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_request")
+    assert "unknown field" in reply.text
