@@ -103,7 +103,7 @@ class Dispatcher:
             Draining, Overloaded, TooLong: nothing was admitted.
             asyncio.CancelledError: the caller has gone.
         """
-        waits = await self._start(jobs, Asker(caller, request))
+        waits = await self._start(jobs, Asker(caller, request, remaining_s))
         try:
             pending = [wait.future for wait in waits if not wait.future.done()]
             if pending:
@@ -121,7 +121,7 @@ class Dispatcher:
 
         Nobody else shares what is followed, so when the reader goes its rows leave before the next step.
         """
-        waits = await self._start(jobs, Asker(caller, request), followed=True)
+        waits = await self._start(jobs, Asker(caller, request, remaining_s), followed=True)
         events: asyncio.Queue[Event] = asyncio.Queue()
         for number, wait in enumerate(waits):
             if wait.computation is not None:

@@ -11,13 +11,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from service.engines.base import Engine, RowDone, RowText, RowWork, Streaming
-from service.errors import EngineFailed, PrecisError
-from service.records import Job, Outcome, Timing
+from service.errors import EngineFailed, Overloaded, PrecisError
+from service.records import Job, Outcome
 from service.serving.reading import Reading, Said
+from service.serving.running import Running, begin
 from service.serving.scheduler import Asker, QueuedRow, Scheduler
+from service.serving.speed import Speed
 from service.telemetry import LaneMetrics
 
 log = logging.getLogger(__name__)
@@ -26,18 +28,6 @@ IDLE_BEAT_S = 1.0
 
 Settled = list[tuple[int, Outcome]]
 Told = list[tuple[int, Said]]
-
-
-@dataclass(slots=True)
-class _Running:
-    """A computation whose rows wait or run; `outputs[i]` belongs to the i-th row of `prepare`."""
-
-    job: Job
-    row_ids: list[int]
-    outputs: list[object] = field(default_factory=list)
-    left: int = 0
-    queued_s: float = 0.0
-    admitted_s: float = 0.0
 
 
 class EngineLoop:
@@ -73,13 +63,14 @@ class EngineLoop:
         self._on_crash = on_crash
         self._beat = beat
         self._changed = threading.Condition()
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._row_owner: dict[int, tuple[int, int]] = {}
         self._readings: dict[int, Reading] = {}  # of the followed computations among them
         self._cancelled: set[int] = set()
         self._stopping = False
         self._row_ids = itertools.count(1)
         self._meter = LaneMetrics(name)
+        self._speed = Speed()
         self._thread = threading.Thread(target=self._main, name=f"engine-{name}", daemon=True)
 
     # ---- called from the event loop's thread -------------------------------------------------------------------------
@@ -111,13 +102,14 @@ class EngineLoop:
         ]
         with self._changed:
             try:
+                self._refuse_late(rows, asker)
                 self._scheduler.offer(rows)
             except PrecisError as error:
                 self._meter.refused(error.code)
                 raise
             now_s = time.monotonic()
             for computation_id, job, works in computations:
-                self._running[computation_id] = _Running(job, [], [None] * len(works), len(works), now_s)
+                self._running[computation_id] = begin(job, works, now_s)
                 if followed:
                     self._readings[computation_id] = Reading([work.segment for work in works])
             for row in rows:
@@ -127,6 +119,14 @@ class EngineLoop:
             self._meter.queue(self._scheduler.queued_rows, self._scheduler.queued_cost)
             self._changed.notify()
         self.engine.interrupt()
+
+    def _refuse_late(self, rows: Sequence[QueuedRow], asker: Asker) -> None:
+        """Work that would not be done in time is refused now, with when there is time for it; an idle engine tries."""
+        if not self._scheduler.queued_rows:
+            return
+        takes_s = self._speed.seconds_for(self._scheduler.ahead(asker, sum(row.work.cost for row in rows)))
+        if takes_s > asker.remaining_s:
+            raise Overloaded("the queue is too long for the time given", retry_after_s=takes_s - asker.remaining_s)
 
     def shared(self) -> None:
         """Count a job that joined a computation instead of making one."""
@@ -185,12 +185,19 @@ class EngineLoop:
         if busy:
             started_s = time.monotonic()
             done = self.engine.step()
-            self._meter.stepped(time.monotonic() - started_s)
+            stepped_s = time.monotonic() - started_s
+            self._meter.stepped(stepped_s)
+            self._speed.worked(stepped_s, self._cost_of(done))
             if self._readings:
                 self._tell(self._written(), done)
             if done:
                 self._settle(done)
         return True
+
+    def _cost_of(self, done: Sequence[RowDone]) -> int:
+        """What the rows that ended had been priced at; rows that were cancelled meanwhile count for nothing."""
+        owners = (self._row_owner.get(row.row_id) for row in done)
+        return sum(self._running[owner[0]].costs[owner[1]] for owner in owners if owner is not None)
 
     def _drop_cancelled(self) -> list[int]:
         """Forget cancelled computations; returns their rows that the engine holds."""
@@ -228,7 +235,7 @@ class EngineLoop:
 
     def _settle(self, done: Sequence[RowDone]) -> None:
         settled: Settled = []
-        complete: list[tuple[int, _Running]] = []
+        complete: list[tuple[int, Running]] = []
         evict: list[int] = []
         with self._changed:
             for row in done:
@@ -241,7 +248,7 @@ class EngineLoop:
                 running.left -= 1
                 if row.error is not None:
                     evict += self._abandon(computation_id, running)
-                    settled.append((computation_id, Outcome(error=row.error, timing=_timing(running))))
+                    settled.append((computation_id, Outcome(error=row.error, timing=running.timing())))
                 elif running.left == 0:
                     complete.append((computation_id, self._running.pop(computation_id)))
         if evict:
@@ -255,8 +262,8 @@ class EngineLoop:
         if settled:
             self._on_settled(settled)
 
-    def _finish(self, running: _Running) -> Outcome:
-        timing = _timing(running)
+    def _finish(self, running: Running) -> Outcome:
+        timing = running.timing()
         try:
             result, usage = self.engine.finish(running.job, running.outputs)
         except PrecisError as error:
@@ -270,7 +277,7 @@ class EngineLoop:
             self._meter.checked(check.check, check.action)
         return Outcome(result=result, timing=timing, usage=usage)
 
-    def _abandon(self, computation_id: int, running: _Running) -> list[int]:
+    def _abandon(self, computation_id: int, running: Running) -> list[int]:
         """A row failed: take its siblings out of the queue and return those in the engine."""
         del self._running[computation_id]
         self._readings.pop(computation_id, None)
@@ -278,11 +285,6 @@ class EngineLoop:
         waiting = {row.row_id for row in self._scheduler.cancel(frozenset((computation_id,)))}
         held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
         return [row_id for row_id in held if row_id not in waiting]
-
-
-def _timing(running: _Running) -> Timing:
-    now_s = time.monotonic()
-    return Timing(queue_ms=(running.admitted_s - running.queued_s) * 1000, model_ms=(now_s - running.admitted_s) * 1000)
 
 
 def _nothing_written() -> list[RowText]:

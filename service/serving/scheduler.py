@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ _MOST_OF_QUEUE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asked, and in which request; empty where they are not told apart."""
+    """Who asked, and in which request, empty where they are not told apart; and the seconds they have."""
 
     caller: str = ""
     request: str = ""
+    remaining_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Scheduler:
             self._queue.push(row)
             self._rows[row.asker.caller] += 1
             self._costs[row.asker.caller] += row.work.cost
+
+    def ahead(self, asker: Asker, cost: int) -> int:
+        """The cost that is served until work of this cost is, itself included, when its turns are fair."""
+        callers, requests = self._queue.sharers(asker)
+        return min(self.queued_cost + cost, cost * callers * requests)
 
     def take(self, free_rows: int) -> list[QueuedRow]:
         """Remove and return the rows to admit now, in fair order, at most `free_rows`."""
@@ -163,6 +170,16 @@ class _Turns:
 
     def __len__(self) -> int:
         return self._size
+
+    def sharers(self, asker: Asker) -> tuple[int, int]:
+        """How many callers, and how many requests of this one, share the turns once it waits here."""
+        mine = self._queues.get(asker.caller)
+        requests = mine.keys() if isinstance(mine, _Turns) else frozenset[str]()
+        return len({*self._queues, asker.caller}), len({*requests, asker.request})
+
+    def keys(self) -> frozenset[str]:
+        """Whose queues there are."""
+        return frozenset(self._queues)
 
     def push(self, row: QueuedRow) -> None:
         key = self._key(row)

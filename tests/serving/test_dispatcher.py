@@ -251,6 +251,27 @@ def test_a_full_queue_refuses_at_once_and_admits_nothing_of_the_request() -> Non
     assert serve(engine, body, max_rows=3) == ["[es] q5"]
 
 
+def test_work_that_would_be_late_is_refused_at_once_with_when_to_come_back() -> None:
+    """Once the speed is known: who has the time is admitted, who has not hears it now and not at the deadline."""
+    engine = CountingEngine(rows=1)
+    slow = "row {} fake:steps=20 fake:step_ms=10"  # a fifth of a second
+
+    async def body(dispatcher: Dispatcher) -> float:
+        learnt = [translation(slow.format(number)) for number in range(4)]
+        await dispatcher.run(learnt, caller="", remaining_s=LONG_S)
+        queue = [translation(slow.format(f"q{number}")) for number in range(10)]
+        running = asyncio.ensure_future(dispatcher.run(queue, caller="a", remaining_s=LONG_S, request="1"))
+        await until(lambda: engine.rows_seen == 5)
+        late = [translation(slow.format(f"x{number}")) for number in range(10)]
+        with pytest.raises(Overloaded) as refused:
+            await dispatcher.run(late, caller="b", remaining_s=1, request="2")
+        assert engine.rows_seen == 5
+        running.cancel()
+        return refused.value.retry_after_s or 0
+
+    assert 1 < serve(engine, body, coalesce=False) < 10
+
+
 def test_a_broken_engine_answers_everybody_and_reports_the_crash() -> None:
     """Every caller has a typed error, and new work is refused (invariants 1 and 5)."""
     engine = CountingEngine(rows=3)

@@ -156,3 +156,15 @@ def test_every_row_leaves_once_and_in_order_within_its_request(
         ids = [one.row_id for one in rest if (one.asker.caller, one.asker.request) == (caller, request)]
         assert ids == sorted(ids)
         assert not cancelled & set(ids)
+
+
+def test_what_is_ahead_follows_from_fair_turns() -> None:
+    """A newcomer waits for its own share only, and never for more than the whole queue."""
+    scheduler = Scheduler(1000, 10_000)
+    scheduler.offer([row(number, "a", "batch", cost=10) for number in range(100)])
+    assert scheduler.ahead(Asker("a", "new"), 10) == 20
+    assert scheduler.ahead(Asker("a", "batch"), 10) == 10
+    assert scheduler.ahead(Asker("b", "new"), 10) == 20
+    scheduler.offer([row(200, "c", "one"), row(201, "c", "one")])
+    assert scheduler.ahead(Asker("b", "new"), 10) == 30
+    assert scheduler.ahead(Asker("b", "new"), 1000) == 2002
