@@ -170,8 +170,6 @@ def _pipeline(settings: Settings) -> Iterator[Pipeline]:
             loaded.engines,
             max_rows=settings.max_queued_rows,
             max_cost=settings.max_queued_cost,
-            orphan_grace_s=0,
-            coalesce=False,
             version=VERSION,
             missing=loaded.missing,
         )

@@ -130,6 +130,11 @@ class Settings(BaseModel):
         "auto", description="of neural models; auto: by processor"
     )
     coalesce: bool = Field(True, description="identical requests in flight share one computation")
+    cache_mb: float = Field(
+        32, ge=0, le=65536, description="results kept by the model process, where `PRECIS_COALESCE` is on; 0: none"
+    )
+    cache_age_s: float = Field(600, gt=0, le=604_800, description="time a result is kept")
+    share_across_callers: bool = Field(False, description="callers with different keys share computations and results")
     apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
     apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
     apertium_pipes: int = Field(2, ge=1, le=32, description="pipelines of one direction that may run at a time")

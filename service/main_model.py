@@ -20,6 +20,7 @@ from service.management import ManagementServer, Page
 from service.processes import die_with_parent
 from service.serving.dispatcher import Dispatcher
 from service.serving.server import ModelServer
+from service.serving.sharing import Results, Sharing
 from service.version import VERSION
 
 log = logging.getLogger("precis.model")
@@ -60,8 +61,7 @@ class ModelProcess:
             loaded.engines,
             max_rows=settings.max_queued_rows,
             max_cost=settings.max_queued_cost,
-            orphan_grace_s=settings.orphan_grace_s,
-            coalesce=settings.coalesce,
+            sharing=_sharing(settings),
             heartbeat_folder=self._heartbeats,
             version=VERSION,
             missing=loaded.missing,
@@ -106,6 +106,11 @@ class ModelProcess:
 
     def _readyz(self) -> Page:
         return Page(200, b"ready\n") if self._ready else Page(503, b"not ready\n")
+
+
+def _sharing(settings: Settings) -> Sharing:
+    results = Results(int(settings.cache_mb * 1_000_000), settings.cache_age_s) if settings.cache_mb else None
+    return Sharing(settings.orphan_grace_s, settings.coalesce, results, settings.share_across_callers)
 
 
 async def _aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

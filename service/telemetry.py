@@ -216,6 +216,7 @@ class LaneMetrics:
         self._refused = series["refused"]
         self._step = series["step"].labels(engine)
         self._coalesced = series["coalesced"].labels(engine)
+        self._kept = series["kept"].labels(engine)
         self._checks = series["checks"]
 
     def queue(self, rows: int, cost: int) -> None:
@@ -242,6 +243,10 @@ class LaneMetrics:
     def coalesced(self) -> None:
         """A request joined a computation that was running already."""
         self._coalesced.inc()
+
+    def kept(self) -> None:
+        """A job whose result was kept from before."""
+        self._kept.inc()
 
     def checked(self, check: str, action: str) -> None:
         """A guard doubted an output: which one, and what became of it; both names are an engine's own."""
@@ -279,6 +284,7 @@ def _model_series() -> dict[str, Any]:
         "ended": Counter("precis_rows_ended", "rows that left a batch", [*engine, "how"]),
         "refused": Counter("precis_refusals", "computations not admitted", [*engine, "code"]),
         "step": Histogram("precis_step_seconds", "time of an engine step", engine, buckets=_STEP_SECONDS),
+        "kept": Counter("precis_cache_hits", "requests answered from results that were kept", engine),
         "coalesced": Counter("precis_coalesced", "requests that joined a running computation", engine),
         "checks": Counter("precis_checks", "outputs that a guard doubted", [*engine, "check", "action"]),
     }

@@ -17,10 +17,11 @@ from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError
 from service.events import Ended, Event
 from service.heartbeat import Heartbeat
 from service.records import Catalogue, Job, Outcome
-from service.serving.inflight import Computation, Inflight, shared_key
+from service.serving.inflight import Computation, Inflight
 from service.serving.loop import EngineLoop, Settled, Told, broken
 from service.serving.reading import Said
 from service.serving.scheduler import Asker, Scheduler
+from service.serving.sharing import Sharing
 from service.serving.waits import Wait, end, tell
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,7 @@ class Dispatcher:
     Args:
         engines: by name; each gets a thread of its own.
         max_rows, max_cost: bounds of each engine's queue.
-        orphan_grace_s: how long a computation is kept after its last caller hung up.
-        coalesce: let identical jobs in flight share one computation.
+        sharing: what identical jobs share.
         heartbeat_folder: where each engine's thread shows that it is alive, or None.
         version, missing: of the service and of what it loaded, for the catalogue.
     """
@@ -47,18 +47,16 @@ class Dispatcher:
         *,
         max_rows: int,
         max_cost: int,
-        orphan_grace_s: float,
-        coalesce: bool,
+        sharing: Sharing = Sharing(),  # noqa: B008 - immutable
         heartbeat_folder: Path | None = None,
         version: str = "",
         missing: tuple[str, ...] = (),
     ) -> None:
         self.crashed = asyncio.Event()
-        self._coalesce = coalesce
-        self._grace_s = orphan_grace_s
+        self._sharing = sharing
         self._draining = False
         self._loop = asyncio.get_running_loop()
-        self._inflight = Inflight(orphan_grace_s)
+        self._inflight = Inflight(sharing.orphan_grace_s)
         self._idle = asyncio.Event()
         self._heartbeats: list[Heartbeat] = []
         self._followers: dict[int, Callable[[Said], None]] = {}
@@ -201,11 +199,15 @@ class Dispatcher:
             if isinstance(work, PrecisError):  # it has its answer already
                 wait.future.set_result(Outcome(error=work))
                 continue
-            key = shared_key(job, asker.caller) if self._coalesce and not followed else b""
+            key = b"" if followed else self._sharing.key(job, asker.caller)
             lane = self._lane_of[job.engine]
+            if (kept := self._sharing.kept(key)) is not None:
+                lane.spared(finished=True)
+                wait.future.set_result(kept)
+                continue
             wait.computation = self._inflight.find(key)
             if wait.computation is not None:
-                lane.shared()
+                lane.spared(finished=False)
                 continue
             wait.computation = self._inflight.open(key, lane.name)
             fresh.append(wait.computation)
@@ -240,7 +242,7 @@ class Dispatcher:
         else:
             cancel = self._inflight.hang_up(computation, wait.waiter, self._loop.time())
             if not cancel:
-                self._loop.call_later(self._grace_s, self._expire)
+                self._loop.call_later(self._sharing.orphan_grace_s, self._expire)
         if cancel:
             self._lanes[computation.lane].cancel(computation.id)
         self._note_idle()
@@ -266,6 +268,7 @@ class Dispatcher:
 
     def _settle(self, settled: Settled) -> None:
         for computation_id, outcome in settled:
+            self._sharing.keep(self._inflight.key_of(computation_id), outcome)
             self._inflight.settle(computation_id, outcome)
         self._note_idle()
 

@@ -59,6 +59,11 @@ class Inflight:
         """The computation for this key that runs, or that ended while nobody waited."""
         return self._by_key.get(key) if key else None
 
+    def key_of(self, computation_id: int) -> bytes:
+        """The key of a computation; empty when it is shared with nobody or not known any more."""
+        computation = self._by_id.get(computation_id)
+        return computation.key if computation is not None else b""
+
     def attach(self, computation: Computation, waiter: Waiter) -> None:
         """Let `waiter` have the outcome: at once when there is one already."""
         computation.orphan_since_s = None

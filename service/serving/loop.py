@@ -128,9 +128,9 @@ class EngineLoop:
         if takes_s > asker.remaining_s:
             raise Overloaded("the queue is too long for the time given", retry_after_s=takes_s - asker.remaining_s)
 
-    def shared(self) -> None:
-        """Count a job that joined a computation instead of making one."""
-        self._meter.coalesced()
+    def spared(self, *, finished: bool) -> None:
+        """Count a job that needs no computation of its own: it joined one, or its result was kept."""
+        (self._meter.kept if finished else self._meter.coalesced)()
 
     def cancel(self, computation_id: int) -> None:
         """Drop a computation: its rows leave the batch before the next step and nothing is reported for it."""

@@ -19,6 +19,7 @@ from service.engines.fake import FakeEngine
 from service.pipeline.pipeline import Pipeline
 from service.serving.dispatcher import Dispatcher
 from service.serving.inproc import InprocBackend
+from service.serving.sharing import Sharing
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def described() -> Iterator[schemathesis.schemas.BaseSchema]:
     backend = InprocBackend(
         lambda: Dispatcher(
             {"extractive": ExtractiveEngine(), "fake": FakeEngine()},
-            max_rows=1000, max_cost=10**7, orphan_grace_s=0, coalesce=True,
+            max_rows=1000, max_cost=10**7, sharing=Sharing(coalesce=True),
         )
     )  # fmt: skip
     limits = Settings()

@@ -11,9 +11,10 @@ import pytest
 from service.engines.base import RowDone, RowWork
 from service.engines.fake import FakeEngine
 from service.errors import Draining, Overloaded, Unavailable
-from service.records import Job, Outcome, Segment, SummaryParams, SummaryResult, Task, TranslateResult
+from service.records import Job, Outcome, Segment, SummaryParams, SummaryResult, Task, Timing, TranslateResult
 from service.serving.dispatcher import Dispatcher
 from service.serving.loop import EngineLoop
+from service.serving.sharing import Results, Sharing
 
 T = TypeVar("T")
 LONG_S = 30.0
@@ -59,12 +60,13 @@ def serve(
     max_rows: int = 100,
     orphan_grace_s: float = 0.0,
     coalesce: bool = True,
+    results: Results | None = None,
 ) -> T:
     """Run `body` against a dispatcher over this engine, and take it down."""
 
     async def main() -> T:
         dispatcher = Dispatcher(
-            {"fake": engine}, max_rows=max_rows, max_cost=10**9, orphan_grace_s=orphan_grace_s, coalesce=coalesce
+            {"fake": engine}, max_rows=max_rows, max_cost=10**9, sharing=Sharing(orphan_grace_s, coalesce, results)
         )
         dispatcher.start()
         try:
@@ -199,6 +201,36 @@ def test_coalescing_can_be_turned_off() -> None:
 
     serve(engine, body, coalesce=False)
     assert engine.rows_seen == 3
+
+
+def test_a_finished_result_is_kept_for_the_same_caller() -> None:
+    """The same job again is answered without the engine, at once; another caller's job is computed."""
+    engine = CountingEngine(rows=2)
+    job = translation("hello fake:steps=3 fake:step_ms=1")
+
+    async def body(dispatcher: Dispatcher) -> list[Outcome]:
+        return [(await dispatcher.run([job], caller=caller, remaining_s=LONG_S))[0] for caller in ("a", "a", "b", "a")]
+
+    first, again, other, last = serve(engine, body, results=Results(100_000, 60))
+    assert {texts_of(outcome) for outcome in (first, again, other, last)} == {
+        ("[es] hello fake:steps=3 fake:step_ms=1",)
+    }
+    assert engine.admitted == 2
+    assert first.timing.model_ms > 0
+    assert again.timing == last.timing == Timing()
+    assert again.usage == first.usage
+
+
+def test_errors_are_not_kept() -> None:
+    """What failed is tried again."""
+    engine = CountingEngine(rows=2)
+
+    async def body(dispatcher: Dispatcher) -> None:
+        for _ in range(2):
+            await dispatcher.run([translation("x fake:fail")], caller="", remaining_s=LONG_S)
+
+    serve(engine, body, results=Results(100_000, 60))
+    assert engine.admitted == 2
 
 
 def test_a_client_that_hangs_up_and_sends_again_finds_its_computation() -> None:

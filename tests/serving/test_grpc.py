@@ -20,6 +20,7 @@ from service.serving.client import Client
 from service.serving.dispatcher import Dispatcher
 from service.serving.proto import model_pb2 as pb
 from service.serving.server import ModelServer
+from service.serving.sharing import Sharing
 
 LONG_S = 30.0
 ENDLESS = "fake:steps=100000000 fake:step_ms=1"
@@ -51,7 +52,7 @@ class Running:
         await server.start()
         self.port = server.port
         self.dispatcher = Dispatcher(
-            {"fake": self.engine}, max_rows=self._max_rows, max_cost=10**9, orphan_grace_s=0, coalesce=True, version="t"
+            {"fake": self.engine}, max_rows=self._max_rows, max_cost=10**9, sharing=Sharing(coalesce=True), version="t"
         )
         self.dispatcher.start()
         if self._ready:

@@ -20,6 +20,7 @@ from service.serving.client import Client
 from service.serving.dispatcher import Dispatcher
 from service.serving.inproc import InprocBackend
 from service.serving.proto import model_pb2 as pb
+from service.serving.sharing import Sharing
 from tests.serving.test_grpc import ENDLESS, client, context, occupied, running, translation, wait_until
 
 
@@ -37,7 +38,7 @@ def backend(request: pytest.FixtureRequest, socket: str) -> Iterator[tuple[Backe
         with running(socket, engine), client(socket) as caller:
             yield caller, engine
         return
-    options = {"max_rows": 100, "max_cost": 10**9, "orphan_grace_s": 30.0, "coalesce": True}
+    options = {"max_rows": 100, "max_cost": 10**9, "sharing": Sharing(30.0, coalesce=True)}
     made = InprocBackend(lambda: Dispatcher({"fake": engine}, **options))  # type: ignore[arg-type]
     yield made, engine
     made.close()

@@ -160,7 +160,7 @@ def settings() -> Settings:
 
 def pipeline_over(settings: Settings) -> tuple[Pipeline, InprocBackend]:
     engines = registry.create(settings).engines
-    backend = InprocBackend(lambda: Dispatcher(engines, max_rows=100, max_cost=10**6, orphan_grace_s=0, coalesce=False))
+    backend = InprocBackend(lambda: Dispatcher(engines, max_rows=100, max_cost=10**6))
     return Pipeline(backend, settings), backend
 
 

@@ -38,7 +38,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         "translator": open_engine(folder, translate, Languages({"en": "en", "fr": "fr", "de": "de"}), budget=budget),
         "summarizer": open_engine(folder, summarize, Languages({"en": "en"}), budget=budget),
     }
-    options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9, "orphan_grace_s": 0.0, "coalesce": False}
+    options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9}
     backend = InprocBackend(lambda: Dispatcher(engines, **options))
     yield Pipeline(backend, load({}))
     backend.close()

@@ -75,7 +75,7 @@ def run(engine: Seq2SeqEngine, *jobs: Job) -> list[Outcome]:
     """Put jobs through a dispatcher, all at once."""
 
     async def main() -> list[Outcome]:
-        options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9, "orphan_grace_s": 0.0, "coalesce": False}
+        options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9}
         dispatcher = Dispatcher({"toy": engine}, **options)
         dispatcher.start()
         try:
@@ -348,7 +348,7 @@ def test_doubted_rows_go_before_new_ones(folder: Path) -> None:
 
 def streamed(engine: Seq2SeqEngine, *jobs: Job) -> tuple[list[Event], list[Outcome]]:
     """The events of a stream of all jobs, and what the unary call says of them."""
-    options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9, "orphan_grace_s": 0.0, "coalesce": False}
+    options: dict[str, Any] = {"max_rows": 1000, "max_cost": 10**9}
     backend = InprocBackend(lambda: Dispatcher({"toy": engine}, **options))
     try:
         caller = CallContext("test", time.monotonic() + 60)

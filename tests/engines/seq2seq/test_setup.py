@@ -95,11 +95,7 @@ def test_a_pulled_model_serves_through_the_pipeline(
     assert list(loaded.engines) == ["toy", "extractive"]
     assert len(loaded.missing) == 1
     assert "absent" in loaded.missing[0]
-    backend = InprocBackend(
-        lambda: Dispatcher(
-            loaded.engines, max_rows=99, max_cost=10**6, orphan_grace_s=0, coalesce=False, missing=loaded.missing
-        )
-    )
+    backend = InprocBackend(lambda: Dispatcher(loaded.engines, max_rows=99, max_cost=10**6, missing=loaded.missing))
     try:
         pipeline = Pipeline(backend, settings)
         request = TranslateRequest((f"{toy.say('en', [1, 2])}\n\n{toy.say('en', [3])}",), ("fr", "xx"), "en")
