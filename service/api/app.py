@@ -8,9 +8,25 @@ from functools import partial
 from flask import Flask, Response, g, request
 
 from service import languages, telemetry
-from service.api import catalog, detect, docs, guards, health, problems, summarize, translate
+from service.api import (
+    access,
+    browsers,
+    catalog,
+    detect,
+    docs,
+    guards,
+    health,
+    idempotency,
+    problems,
+    stores,
+    summarize,
+    translate,
+    usage,
+)
 from service.api.context import EXTENSION, Call, PipelineLike, Services, services
+from service.api.metering import MeteredPipeline
 from service.api.resource import Resource
+from service.api.stores import Callers
 from service.config import Settings
 from service.telemetry import HttpMetrics
 
@@ -19,6 +35,7 @@ RESOURCES: tuple[Resource, ...] = (
     translate.resource,
     detect.resource,
     catalog.resource,
+    usage.resource,
     health.resource,
     docs.resource,
 )
@@ -34,6 +51,7 @@ def create_app(
     draining: Callable[[], bool],
     live: Callable[[], bool],
     refusing: Callable[[], bool] | None = None,
+    callers: Callers | None = None,
 ) -> Flask:
     """The HTTP API as a WSGI application.
 
@@ -44,13 +62,16 @@ def create_app(
         live: false once the process is stuck.
         refusing: true once new work is turned away; default is `draining`. Given apart, requests that balancers still
             send during `drain_delay_s` are served.
+        callers: keys, limits and kept replies; default is what the settings name, kept by this instance.
     """
+    callers = callers or stores.callers_of(settings)
+    gate = callers.access
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Services(
         settings=settings,
-        pipeline=pipeline,
+        pipeline=MeteredPipeline(pipeline, gate) if gate else pipeline,
         draining=draining,
         refusing=refusing or draining,
         live=live,
@@ -60,6 +81,9 @@ def create_app(
     app.before_request(guards.begin)
     app.after_request(_finish)
     app.teardown_request(_leave)
+    browsers.register(app, settings)
+    access.register(app, gate)
+    idempotency.register(app, callers.replies)
     for resource in RESOURCES:
         app.register_blueprint(resource)
     docs.prepare(app, RESOURCES)
@@ -75,7 +99,6 @@ def _finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = call.request_id
     headers["Server-Timing"] = timing
-    headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Cache-Control", "no-store")
     if guards.CLOSE_FLAG in request.environ:
         headers["Connection"] = "close"
@@ -108,6 +131,7 @@ def _account(metrics: HttpMetrics, call: Call, endpoint: str, method: str, statu
         bytes=size,
         language=call.language,
         engine=call.engine,
+        caller=call.caller,
     )
 
 
