@@ -65,7 +65,7 @@ class SharedTable:
     def _create(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._path.open("ab+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file.fileno())
             file.seek(0)
             if os.fstat(file.fileno()).st_size != self._size or file.read(len(_MAGIC)) != _MAGIC:
                 file.truncate(0)
@@ -76,10 +76,14 @@ class SharedTable:
     def __enter__(self) -> SharedTable:
         self._threads.acquire()
         try:
-            if self._pid != os.getpid():
+            fresh = self._pid != os.getpid()
+            if fresh:
                 self._open()
-            self._lock()
+            _lock(self._fd)
+            if fresh:
+                self._take_place()
         except BaseException:
+            _flock(self._fd, fcntl.LOCK_UN)
             self._threads.release()
             raise
         return self
@@ -115,25 +119,11 @@ class SharedTable:
                 os.close(self._fd)
             self._pid = 0
 
-    def _lock(self) -> None:
-        if _flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0:
-            return
-        until_s = time.monotonic() + _PATIENCE_S
-        while _flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
-            if time.monotonic() > until_s:
-                return
-            time.sleep(_PAUSE_S)
-
     def _open(self) -> None:
         # A file description inherited over a fork is one lock for both processes, so each opens its own.
         self._fd = os.open(self._path, os.O_RDWR)
         self.data = mmap.mmap(self._fd, self._size)
         self._pid = os.getpid()
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
-            self._take_place()
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def _take_place(self) -> None:
         self.worker = WORKERS - 1  # shared by all that come when every place is taken
@@ -149,3 +139,14 @@ class SharedTable:
             if self.data[at : at + _TAG.size] != b"\0\0\0\0\0\0\0\0":
                 counter = at + _TAG.size + self._workers_at + 2 * self.worker
                 self.data[counter : counter + 2] = b"\0\0"
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock, or go on without it after `_PATIENCE_S`."""
+    if _flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0:
+        return
+    until_s = time.monotonic() + _PATIENCE_S
+    while _flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
+        if time.monotonic() > until_s:
+            return
+        time.sleep(_PAUSE_S)
