@@ -199,7 +199,7 @@ def test_concurrency_is_given_back_at_the_last_byte(make: Make) -> None:
 
 
 def test_characters_are_counted_as_sent(make: Make) -> None:
-    """An article counts once, a text for each target, what fails not at all; the last request that does not fit is refused."""
+    """An article counts once, a text for each target, what fails not at all; what does not fit is refused."""
     app = make(table("news", more="characters_per_day = 100"))
 
     def used() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ def admitted(limiter: Limiter, key: Key, tries: int) -> int:
 )
 @settings(max_examples=60, deadline=None)
 def test_a_rate_lets_no_more_in_than_a_burst_and_its_refill(quota: int, window_s: int, gaps: list[float]) -> None:
-    """In any stretch of time at most the quota and what has flown back is taken; a refusal's wait is enough and needed."""
+    """At most the quota and what has flown back since is taken; the wait of a refusal is enough and needed."""
     full_at_s, now_s, taken = 0.0, 1000.0, 0
     for gap in gaps:
         now_s += gap
@@ -158,12 +158,8 @@ def test_threads_and_processes_share_one_count(tmp_path: Path) -> None:
     for _ in range(3):
         child = os.fork()
         if child == 0:
-            counts: list[int] = []
-            threads = [threading.Thread(target=lambda: counts.append(admitted(limiter, key, 30))) for _ in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(4) as pool:
+                counts = pool.map(lambda _: admitted(limiter, key, 30), range(4))
             os.write(writes, b"%d\n" % sum(counts))
             os._exit(0)
         children.append(child)
