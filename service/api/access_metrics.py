@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any
+
+_first = threading.Lock()
 
 
 def limited(limit: str) -> None:
@@ -26,8 +29,14 @@ def redis_up(up: bool) -> None:
     _series()["redis"].set(1 if up else 0)
 
 
-@cache
 def _series() -> dict[str, Any]:
+    # The registry takes a name once, and two threads may come first.
+    with _first:
+        return _made()
+
+
+@cache
+def _made() -> dict[str, Any]:
     from prometheus_client import Counter, Gauge
 
     return {

@@ -59,7 +59,7 @@ class RedisLink:
         self._up = threading.Event()
         self._closed = threading.Event()
         self._opener: threading.Thread | None = None
-        self._tried = False
+        self._patient_until_s = 0.0
         self._pid = os.getpid()  # last: whoever sees it sees the rest
 
     @property
@@ -81,8 +81,7 @@ class RedisLink:
                     self._begin()
         if not self._up.is_set():
             self._open()
-            # Only the first caller of a process waits for the first connection.
-            if self._tried or not self._first_wait():
+            if not self._first_wait():
                 raise LinkDown
         try:
             client = self._idle.get(timeout=self._timeout_s)
@@ -110,8 +109,11 @@ class RedisLink:
         self._drain()
 
     def _first_wait(self) -> bool:
-        self._tried = True
-        return self._up.wait(self._timeout_s)
+        """Only for the first connection of a process does anybody wait, and no longer than for an answer."""
+        now_s = time.monotonic()
+        if not self._patient_until_s:
+            self._patient_until_s = now_s + self._timeout_s
+        return now_s < self._patient_until_s and self._up.wait(self._patient_until_s - now_s)
 
     def _down(self, error: BaseException) -> None:
         with self._lock:
@@ -152,7 +154,7 @@ class RedisLink:
                 continue
             for client in clients:
                 self._idle.put(client)
-            self._tried = True
+            self._patient_until_s = self._patient_until_s or time.monotonic()
             access_metrics.redis_up(True)
             telemetry.logger().info("the shared store answers")
             # Whoever sees the link up finds connections.
