@@ -31,6 +31,7 @@ test: lint ## lint, type check and every test that is not heavy
 
 test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
+	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -86,7 +87,7 @@ class Supervisor:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> None:
-        _check_keys(self._settings)
+        _check_callers(self._settings)
         _check_free("PRECIS_PORT", self._settings.host, self._settings.port)
         _check_free("PRECIS_MANAGEMENT_PORT", self._settings.management_host, self._settings.management_port_effective)
         _own_folder(self._settings.runtime_dir)
@@ -187,12 +188,14 @@ def _answers(host: str, port: int, path: str, key: str) -> bool:
         connection.close()
 
 
-def _check_keys(settings: Settings) -> None:
+def _check_callers(settings: Settings) -> None:
     """Fail early and clearly, as with addresses.
 
     Raises:
-        SettingsError: the file of keys cannot be used.
+        SettingsError: the file of keys cannot be used, or the client of the shared store is not installed.
     """
+    if settings.redis_url and find_spec("redis") is None:
+        raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed")
     if settings.keys_file:
         try:
             keys.load(settings.keys_file)

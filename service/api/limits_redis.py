@@ -213,7 +213,9 @@ def _evaluate(redis: Redis, script: str, names: tuple[str, ...], arguments: tupl
 
 def _read(redis: Redis, leases: str, day: str, month: str) -> tuple[int, ...]:
     with redis.pipeline(transaction=False) as pipe:
-        pipe.hmget(day, "r", "c").hmget(month, "r", "c").zcount(leases, time.time(), "+inf")
+        pipe.hmget(day, "r", "c")
+        pipe.hmget(month, "r", "c")
+        pipe.zcount(leases, time.time(), "+inf")
         of_day, of_month, running = pipe.execute()
     counts = (*of_day, *of_month)
     return (*(max(int(count or 0), 0) for count in counts), int(running))
