@@ -165,8 +165,9 @@ class Supervisor:
             return
         print(f"précis is ready on {url}  (docs: {url}/docs, probes and metrics: port "
               f"{self._settings.management_port_effective})")  # fmt: skip
+        key = "-H 'X-API-Key: YOUR_KEY' " if self._settings.keys_file else ""
         print(
-            f"try: curl -s {url}/v1/summarize -H 'Content-Type: application/json' "
+            f"try: curl -s {url}/v1/summarize {key}-H 'Content-Type: application/json' "
             '-d \'{"text": "The bridge opened on Monday. It had been closed since March.", "translate_to": ["es"]}\'',
             flush=True,
         )

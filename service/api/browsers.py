@@ -31,15 +31,18 @@ _SECURITY = (
 
 def register(app: Flask, settings: Settings) -> None:
     """Put the headers for browsers on every reply of an app, and answer preflights where origins are allowed."""
-    fixed = [*_SECURITY]
+    fixed = [(name.lower(), name, value) for name, value in _SECURITY]
     if settings.hsts_max_age_s:
-        fixed.append(("Strict-Transport-Security", f"max-age={settings.hsts_max_age_s}; includeSubDomains"))
+        name = "Strict-Transport-Security"
+        fixed.append((name.lower(), name, f"max-age={settings.hsts_max_age_s}; includeSubDomains"))
 
     def secure(response: Response) -> Response:
         headers = response.headers
-        for name, value in fixed:
-            if name not in headers:
-                headers[name] = value
+        # Each look-up by name goes through all of them: one pass is enough.
+        there = {name.lower() for name, _ in headers}
+        for key, name, value in fixed:
+            if key not in there:
+                headers.add(name, value)
         return response
 
     app.after_request(secure)

@@ -225,6 +225,47 @@ def test_a_store_that_is_not_there_is_not_waited_for(url: str) -> None:
         link.close()
 
 
+def test_a_password_and_a_socket(tmp_path: Path) -> None:
+    """A password comes from its file, which is read again; a Unix socket works as a port does."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with tempfile.TemporaryDirectory(prefix="precis-redis-") as folder:
+        path, secret = f"{folder}/s", Path(folder) / "password"
+        secret.write_text("wrong\n")
+        command = [
+            "redis-server",
+            "--port",
+            "0",
+            "--unixsocket",
+            path,
+            "--requirepass",
+            "right",
+            "--save",
+            "",
+            "--dir",
+            folder,
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        link = RedisLink(f"unix://{path}", secret, timeout_s=1)
+        try:
+            wait_until(lambda: Path(path).exists(), "redis listens")
+            with pytest.raises(LinkDown):
+                link.call(lambda client: client.ping())
+            secret.write_text("right\n")
+            wait_until(lambda: _answers(link), "the link is up")
+        finally:
+            link.close()
+            process.kill()
+            process.wait()
+
+
+def _answers(link: RedisLink) -> bool:
+    try:
+        return bool(link.call(lambda client: client.ping()))
+    except LinkDown:
+        return False
+
+
 def test_an_app_on_the_store(redis: Server, tmp_path: Path) -> None:
     """Over HTTP: limits, usage and replays work as without it, and go on when it dies."""
     with making(tmp_path) as make:
