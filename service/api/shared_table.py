@@ -24,7 +24,9 @@ WORKERS = 64
 _MAGIC = b"precis-table-1\0\0"
 _WORKER = struct.Struct("qd")  # process id, and when it started
 _TAG = struct.Struct("Q")
-_HEAD = len(_MAGIC) + WORKERS * _WORKER.size
+_USED = struct.Struct("Q")  # rows with a name; the others are holes of the file and take no memory
+_WORKERS_AT = len(_MAGIC) + _USED.size
+_HEAD = _WORKERS_AT + WORKERS * _WORKER.size
 _PAUSE_S = 50e-6
 # Longer than any turn takes: a holder that was stopped must not stop the others, who then count without the lock.
 _PATIENCE_S = 0.1
@@ -57,6 +59,7 @@ class SharedTable:
         self._threads = threading.Lock()
         self._pid = 0
         self._fd = -1
+        self._known: dict[str, tuple[int, int]] = {}
         self.worker = 0
         """Which counter of `workers_at` is this process's; known within a turn."""
         self.data: mmap.mmap
@@ -96,20 +99,30 @@ class SharedTable:
 
     def record(self, name: str) -> int:
         """Where in `data` the record of a name begins; made when there is none yet. Only within a turn."""
-        tag = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
-        home = tag % self._rows
-        for step in range(self._rows):
-            at = _HEAD + (home + step) % self._rows * self._row_size
-            (found,) = _TAG.unpack_from(self.data, at)
-            if found == tag:
-                return at + _TAG.size
-            if not found:
-                _TAG.pack_into(self.data, at, tag)
-                return at + _TAG.size
+        at, tag = self._known.get(name, (0, 0))
+        if at and _TAG.unpack_from(self.data, at - _TAG.size)[0] == tag:
+            return at
+        tag = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=_TAG.size).digest(), "little")
+        at = self._row_of(tag) + _TAG.size
+        self._known[name] = at, tag
+        return at
+
+    def _row_of(self, tag: int) -> int:
+        used = self._used()
+        for row in range(used):
+            at = _HEAD + row * self._row_size
+            if _TAG.unpack_from(self.data, at)[0] == tag:
+                return at
         # Full of names that came and went: one of them starts anew.
-        at = _HEAD + home * self._row_size
+        row = used if used < self._rows else tag % self._rows
+        at = _HEAD + row * self._row_size
         self.data[at : at + self._row_size] = _TAG.pack(tag) + bytes(self._row_size - _TAG.size)
-        return at + _TAG.size
+        _USED.pack_into(self.data, len(_MAGIC), max(used, row + 1))
+        return at
+
+    def _used(self) -> int:
+        used: int = _USED.unpack_from(self.data, len(_MAGIC))[0]
+        return min(used, self._rows)
 
     def close(self) -> None:
         """Give the file back; a later turn opens it again."""
@@ -123,22 +136,21 @@ class SharedTable:
         # A file description inherited over a fork is one lock for both processes, so each opens its own.
         self._fd = os.open(self._path, os.O_RDWR)
         self.data = mmap.mmap(self._fd, self._size)
+        self._known.clear()
         self._pid = os.getpid()
 
     def _take_place(self) -> None:
         self.worker = WORKERS - 1  # shared by all that come when every place is taken
         for number in range(WORKERS):
-            at = len(_MAGIC) + number * _WORKER.size
+            at = _WORKERS_AT + number * _WORKER.size
             pid, started = _WORKER.unpack_from(self.data, at)
             if not pid or not still_runs(pid, started):
                 self.worker = number
                 _WORKER.pack_into(self.data, at, self._pid, start_of(self._pid))
                 break
-        for row in range(self._rows):
-            at = _HEAD + row * self._row_size
-            if self.data[at : at + _TAG.size] != b"\0\0\0\0\0\0\0\0":
-                counter = at + _TAG.size + self._workers_at + 2 * self.worker
-                self.data[counter : counter + 2] = b"\0\0"
+        for row in range(self._used()):
+            counter = _HEAD + row * self._row_size + _TAG.size + self._workers_at + 2 * self.worker
+            self.data[counter : counter + 2] = b"\0\0"
 
 
 def _lock(descriptor: int) -> None:

@@ -21,6 +21,7 @@ from service.api.limits import (
     take,
 )
 from service.api.limits_local import LocalLimiter
+from service.api.shared_table import WORKERS, SharedTable
 
 NOW_S = 1_790_000_000.0
 
@@ -193,6 +194,27 @@ def test_a_lock_that_is_held_for_good_stops_nobody(tmp_path: Path) -> None:
         assert second.admit(Key("a")).refused is None
     first.close()
     second.close()
+
+
+def test_a_full_table_goes_on(tmp_path: Path) -> None:
+    """More names than rows: one of the former starts anew, and each name keeps to its own record."""
+    table = SharedTable(tmp_path / "table", rows=4, record_size=2 * WORKERS, workers_at=0)
+    with table:
+        first = [table.record(str(number)) for number in range(4)]
+        assert len(set(first)) == 4
+        assert [table.record(str(number)) for number in range(4)] == first
+        late = table.record("late")
+        assert late in first
+        table.data[late : late + 2] = b"ab"
+        assert table.record("late") == late
+    other = SharedTable(tmp_path / "table", rows=4, record_size=2 * WORKERS, workers_at=0)
+    with other:
+        assert other.record("late") == late
+        assert other.data[late : late + 2] == b"ab"
+        again = other.record(str(first.index(late)))
+        assert other.data[again : again + 2] == b"\0\0"
+    table.close()
+    other.close()
 
 
 def test_a_file_of_another_layout_is_made_anew(tmp_path: Path) -> None:
