@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import cli_models, languages
+from service import cli_keys, cli_models, languages
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
 from service.pipeline.pipeline import Pipeline
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("languages", help="list languages and what can be done in each")
     listing.set_defaults(run=_languages)
     cli_models.add_commands(commands)
+    cli_keys.add_commands(commands)
     return parser
 
 

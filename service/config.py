@@ -112,6 +112,37 @@ class Settings(BaseModel):
         8_000_000, ge=1, description="cost waiting for one engine, in characters or padded tokens; 429 beyond it"
     )
 
+    # callers
+    keys_file: Path | None = Field(
+        None,
+        description="file of API keys and limits (docs/KEYS.md), read again when it changes; empty: open to all",
+    )
+    open_pages: bool = Field(
+        True, description="with keys: `/`, `/docs` and `/openapi.json` answer without one, as probes and metrics do"
+    )
+    idempotency_ttl_s: float = Field(
+        86_400, ge=1, le=30 * 86_400, description="time a reply is kept for its `Idempotency-Key`"
+    )
+    idempotency_max_mb: int = Field(64, ge=1, le=100_000, description="disk for replies kept; the oldest go first")
+    redis_url: str = Field(
+        "",
+        pattern="^((rediss?|unix)://.*)?$",
+        description="Redis or Valkey for limits and kept replies of all instances, such as `redis://cache:6379/0`; "
+        "empty: each instance counts for itself",
+    )
+    redis_password_file: Path | None = Field(None, description="file with its password")
+    redis_prefix: str = Field("precis:", max_length=64, description="begin of the names kept there")
+    redis_timeout_s: float = Field(
+        0.1, gt=0, le=10, description="time it has to answer; then instances count for themselves until it is back"
+    )
+    cors_origins: str = Field(
+        "",
+        description="web origins whose pages may call the API, split by blanks, as `https://news.example`; `*`: all",
+    )
+    hsts_max_age_s: int = Field(
+        0, ge=0, description="`Strict-Transport-Security` of every reply, where all of the host is HTTPS; 0: not sent"
+    )
+
     # time
     request_timeout_s: float = Field(60, gt=0, le=3600, description="deadline of a request that names none")
     max_deadline_s: float = Field(300, gt=0, le=3600, description="longest deadline a caller may ask for")

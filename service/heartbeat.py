@@ -21,7 +21,7 @@ _FILE = struct.Struct("dd")
 _START_FIELD = 19
 
 
-def _start_of(pid: int) -> float:
+def start_of(pid: int) -> float:
     """When a process started, in clock ticks since boot; 0.0 where that cannot be known."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
@@ -31,15 +31,15 @@ def _start_of(pid: int) -> float:
     return float(fields[_START_FIELD]) if len(fields) > _START_FIELD else 0.0
 
 
-def _is_writer(pid: int, started: float) -> bool:
-    """Whether the process that wrote a beat is still there."""
+def still_runs(pid: int, started: float) -> bool:
+    """Whether the process of that id which started then (`start_of`) is still there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    now = _start_of(pid)
+    now = start_of(pid)
     return not (now and started and now != started)
 
 
@@ -59,7 +59,7 @@ class Heartbeat:
         self._path = folder / f"{role}.{pid}.{name}"
         # Written beside and renamed: a reader never sees a file without a beat.
         draft = folder / f".{self._path.name}"
-        draft.write_bytes(_FILE.pack(time.monotonic(), _start_of(pid)))
+        draft.write_bytes(_FILE.pack(time.monotonic(), start_of(pid)))
         with draft.open("r+b") as file:
             self._map: mmap.mmap | None = mmap.mmap(file.fileno(), _FILE.size)
         draft.rename(self._path)
@@ -102,7 +102,7 @@ def ages(folder: Path, prefix: str) -> dict[str, float]:
             beat, started = _FILE.unpack(path.read_bytes()[: _FILE.size])
         except (OSError, struct.error):
             continue  # removed meanwhile, or not one of ours
-        if _is_writer(int(number), started):
+        if still_runs(int(number), started):
             found[path.name] = max(0.0, time.monotonic() - beat)
         else:
             with contextlib.suppress(OSError):

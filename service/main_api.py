@@ -7,6 +7,7 @@ from wsgiref.types import WSGIApplication
 
 from service import telemetry
 from service.api.app import create_app
+from service.api.stores import callers_of
 from service.config import load
 from service.heartbeat import ages
 from service.pipeline import clean, detect
@@ -20,6 +21,7 @@ def build() -> WSGIApplication:
     supervisor = os.environ.pop("SUPERVISOR_PID", None)
     if supervisor:
         die_with_parent(int(supervisor))
+    own_key = os.environ.pop("SUPERVISOR_KEY", None)
     settings = load()
     telemetry.configure_logging("api", settings.log_level)
     drain_flag = settings.run_folder / "draining"
@@ -33,7 +35,8 @@ def build() -> WSGIApplication:
         return not beats or min(beats.values()) <= settings.liveness_s
 
     pipeline = Pipeline(Client(settings.model_target), settings)
-    return create_app(settings, pipeline, draining=drain_flag.exists, live=live, refusing=_never)
+    callers = callers_of(settings, own_key)
+    return create_app(settings, pipeline, draining=drain_flag.exists, live=live, refusing=_never, callers=callers)
 
 
 def _never() -> bool:

@@ -11,10 +11,12 @@ import socket
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from service import cpus, telemetry
+from service.api import keys
 from service.config import Settings, SettingsError
 from service.heartbeat import ages
 from service.management import ManagementServer, Page
@@ -48,9 +50,11 @@ class Supervisor:
         self._alarm = Alarm()
         self._stop_signals = 0
         self._cpus = cpus.decide(settings, shared=role == "all")
+        # With keys, the supervisor too needs one to see that the API answers.
+        self._own_key = keys.new_key()
         env = os.environ | self._cpus.environment(os.environ) | {"SUPERVISOR_PID": str(os.getpid())}
         env[telemetry.MULTIPROCESS_VARIABLE] = str(self._metrics)
-        self._api = Child("api", GUNICORN, env, self._ended)
+        self._api = Child("api", GUNICORN, env | {"SUPERVISOR_KEY": self._own_key}, self._ended)
         self._model = Child("model", MODEL, env, self._ended)
         self._children = [self._model, self._api] if role == "all" else [self._api]
 
@@ -83,6 +87,7 @@ class Supervisor:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> None:
+        _check_callers(self._settings)
         _check_free("PRECIS_PORT", self._settings.host, self._settings.port)
         _check_free("PRECIS_MANAGEMENT_PORT", self._settings.management_host, self._settings.management_port_effective)
         _own_folder(self._settings.runtime_dir)
@@ -148,7 +153,7 @@ class Supervisor:
     def _all_up(self, host: str) -> bool:
         """Every API worker beats and the model process answers."""
         workers = len(ages(self._heartbeats, "api"))
-        return workers >= self._cpus.api_workers and _answers(host, self._settings.port, "/v1/models")
+        return workers >= self._cpus.api_workers and _answers(host, self._settings.port, "/v1/models", self._own_key)
 
     def _announce_ready(self) -> None:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
@@ -160,8 +165,9 @@ class Supervisor:
             return
         print(f"précis is ready on {url}  (docs: {url}/docs, probes and metrics: port "
               f"{self._settings.management_port_effective})")  # fmt: skip
+        key = "-H 'X-API-Key: YOUR_KEY' " if self._settings.keys_file else ""
         print(
-            f"try: curl -s {url}/v1/summarize -H 'Content-Type: application/json' "
+            f"try: curl -s {url}/v1/summarize {key}-H 'Content-Type: application/json' "
             '-d \'{"text": "The bridge opened on Monday. It had been closed since March.", "translate_to": ["es"]}\'',
             flush=True,
         )
@@ -172,15 +178,30 @@ def _metrics() -> Page:
     return Page(200, body, content_type)
 
 
-def _answers(host: str, port: int, path: str) -> bool:
+def _answers(host: str, port: int, path: str, key: str) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"X-API-Key": key})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+
+
+def _check_callers(settings: Settings) -> None:
+    """Fail early and clearly, as with addresses.
+
+    Raises:
+        SettingsError: the file of keys cannot be used, or the client of the shared store is not installed.
+    """
+    if settings.redis_url and find_spec("redis") is None:
+        raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed")
+    if settings.keys_file:
+        try:
+            keys.load(settings.keys_file)
+        except keys.KeysError as error:
+            raise SettingsError(f"PRECIS_KEYS_FILE: {settings.keys_file} {error}") from None
 
 
 def _check_free(setting: str, host: str, port: int) -> None:

@@ -8,10 +8,27 @@ from functools import partial
 from flask import Flask, Response, g, request
 
 from service import languages, telemetry
-from service.api import batch, catalog, detect, docs, guards, health, problems, summarize, translate
+from service.api import (
+    access,
+    batch,
+    browsers,
+    catalog,
+    detect,
+    docs,
+    guards,
+    health,
+    idempotency,
+    problems,
+    stores,
+    summarize,
+    translate,
+    usage,
+)
 from service.api.compat import deepl, huggingface, libretranslate
 from service.api.context import EXTENSION, Call, PipelineLike, Services, services
+from service.api.metering import MeteredPipeline
 from service.api.resource import Resource
+from service.api.stores import Callers
 from service.config import Settings
 from service.telemetry import HttpMetrics
 
@@ -21,6 +38,7 @@ RESOURCES: tuple[Resource, ...] = (
     detect.resource,
     batch.resource,
     catalog.resource,
+    usage.resource,
     health.resource,
     docs.resource,
 )
@@ -42,6 +60,7 @@ def create_app(
     draining: Callable[[], bool],
     live: Callable[[], bool],
     refusing: Callable[[], bool] | None = None,
+    callers: Callers | None = None,
 ) -> Flask:
     """The HTTP API as a WSGI application.
 
@@ -52,13 +71,16 @@ def create_app(
         live: false once the process is stuck.
         refusing: true once new work is turned away; default is `draining`. Given apart, requests that balancers still
             send during `drain_delay_s` are served.
+        callers: keys, limits and kept replies; default is what the settings name, kept by this instance.
     """
+    callers = callers or stores.callers_of(settings)
+    gate = callers.access
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Services(
         settings=settings,
-        pipeline=pipeline,
+        pipeline=MeteredPipeline(pipeline, gate) if gate else pipeline,
         draining=draining,
         refusing=refusing or draining,
         live=live,
@@ -68,6 +90,9 @@ def create_app(
     app.before_request(guards.begin)
     app.after_request(_finish)
     app.teardown_request(_leave)
+    browsers.register(app, settings)
+    access.register(app, gate)
+    idempotency.register(app, callers.replies)
     for resource in RESOURCES:
         app.register_blueprint(resource)
     for name in settings.dialects_effective:
@@ -85,7 +110,6 @@ def _finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = call.request_id
     headers["Server-Timing"] = timing
-    headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Cache-Control", "no-store")
     if guards.CLOSE_FLAG in request.environ:
         headers["Connection"] = "close"
@@ -118,6 +142,7 @@ def _account(metrics: HttpMetrics, call: Call, endpoint: str, method: str, statu
         bytes=size,
         language=call.language,
         engine=call.engine,
+        caller=call.caller,
     )
 
 

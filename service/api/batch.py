@@ -14,7 +14,7 @@ from flask import Response, request
 from pydantic_core import to_json
 
 from service import telemetry
-from service.api import guards, work
+from service.api import access, guards, work
 from service.api.context import Services, gone_probe, services
 from service.api.problems import item_error
 from service.api.replies import BatchReplyShape
@@ -90,6 +90,7 @@ def read(index: int, value: object) -> Item:
     except PrecisError as error:
         return Item(index, _id_of(value), None, error)
     try:
+        access.require_scope(envelope.task)
         return Item(index, envelope.id, work.TASKS[envelope.task](envelope.request))
     except PrecisError as error:
         return Item(index, envelope.id, None, placed(error, f"{place}.request"))

@@ -7,7 +7,7 @@ from flask import Response
 from service.api import render
 from service.api.context import services
 from service.api.replies_about import LanguagesReplyShape, ModelsReplyShape
-from service.api.resource import Operation, Resource, json_reply
+from service.api.resource import KEY_ERRORS, Operation, Resource, json_reply
 
 resource = Resource("catalog", __name__)
 
@@ -19,7 +19,7 @@ resource = Resource("catalog", __name__)
         name="languages",
         summary="Every language, and what can be done with it now",
         reply=LanguagesReplyShape,
-        errors=("engine_failed", "unavailable"),
+        errors=(*KEY_ERRORS, "engine_failed", "unavailable"),
     )
 )
 def languages() -> Response:
@@ -34,7 +34,7 @@ def languages() -> Response:
         name="models",
         summary="Every model that is loaded",
         reply=ModelsReplyShape,
-        errors=("engine_failed", "unavailable"),
+        errors=(*KEY_ERRORS, "engine_failed", "unavailable"),
     )
 )
 def models() -> Response:

@@ -80,6 +80,7 @@ class Call:
     task: str = ""
     language: str = ""
     engine: str = ""
+    caller: str = ""
     queue_ms: float | None = None
     model_ms: float | None = None
 

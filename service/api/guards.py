@@ -56,11 +56,11 @@ def json_body() -> bytes:
         raise UnsupportedMediaType("send the body as `Content-Type: application/json`")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType("JSON is read as UTF-8 only")
-    return raw_body()
+    return plain_body()
 
 
-def raw_body() -> bytes:
-    """The body of this request, of any type.
+def plain_body() -> bytes:
+    """The body of this request, of any type, once new work is taken at all.
 
     Raises:
         Draining: new work is turned away.
@@ -73,14 +73,37 @@ def raw_body() -> bytes:
         raise Draining("the service is shutting down; send the request again")
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
         raise UnsupportedMediaType("compressed bodies are not read; send the body without `Content-Encoding`")
-    return _read(serving)
+    return raw_body()
+
+
+def raw_body() -> bytes:
+    """The body of this request as it came; read once, and kept for whoever asks again.
+
+    Raises:
+        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        BadRequest: the body ended early.
+    """
+    body: bytes | None = g.get("body")
+    if body is None:
+        body = g.body = _read(services())
+    return body
 
 
 def call_context() -> CallContext:
-    """Deadline, id and hang-up check of this request.
+    """Deadline, id, caller and hang-up check of this request.
 
     Raises:
         BadRequest: `X-Deadline-Ms` is not a whole number between 1 and the longest deadline.
+    """
+    call: Call = g.call
+    return CallContext(call.request_id, deadline_s(), call.caller, gone_probe(request.environ))
+
+
+def deadline_s() -> float:
+    """Until when this request must be answered, on `time.monotonic()`.
+
+    Raises:
+        BadRequest: as `call_context`.
     """
     settings = services().settings
     call: Call = g.call
@@ -91,13 +114,11 @@ def call_context() -> CallContext:
         if not _DEADLINE.fullmatch(wish) or not 1 <= int(wish) <= longest:
             raise BadRequest(f"`X-Deadline-Ms` must be a whole number from 1 to {longest}", field="X-Deadline-Ms")
         seconds = int(wish) / 1000
-    return CallContext(call.request_id, call.started + seconds, gone=gone_probe(request.environ))
+    return call.started + seconds
 
 
 def _refuse_unknown_wishes() -> None:
     environ = request.environ
-    if "HTTP_IDEMPOTENCY_KEY" in environ:
-        raise BadRequest("`Idempotency-Key` is not supported yet", field="Idempotency-Key")
     accept = environ.get("HTTP_ACCEPT", "")
     if "event-stream" in accept.lower() and not request.accept_mimetypes.accept_json:
         raise BadRequest("streaming (`Accept: text/event-stream`) is not supported yet", field="Accept")

@@ -59,7 +59,11 @@ def document(operations: Iterable[Operation], settings: Settings) -> Object:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": _without_null_defaults(schemas["$defs"]), "headers": _HEADERS},
+        "components": {
+            "schemas": _without_null_defaults(schemas["$defs"]),
+            "headers": _HEADERS,
+            "securitySchemes": _SECURITY,
+        },
     }
 
 
@@ -71,6 +75,9 @@ def _operation(operation: Operation, settings: Settings) -> Object:
         "parameters": _parameters(operation, settings),
         "responses": _responses(operation),
     }
+    if "unauthorized" in operation.errors:
+        # The empty entry: a service without a file of keys is open.
+        made["security"] = [{name: []} for name in _SECURITY] + [{}]
     if operation.request:
         made["requestBody"] = {
             "required": True,
@@ -99,11 +106,20 @@ def _parameters(operation: Operation, settings: Settings) -> list[Object]:
         "description": f"time for the whole request; default {int(settings.request_timeout_s * 1000)}",
         "schema": {"type": "integer", "minimum": 1, "maximum": longest},
     }
-    return [request_id, deadline] if operation.request else [request_id]
+    repeated: Object = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "the same request sent again with the same key is answered with the same reply, marked by "
+        "`Idempotent-Replay: true`; kept are successful replies",
+        "schema": {"type": "string", "pattern": '^("[!#-~]{1,255}"|[!#-~]{1,255})$'},
+    }
+    return [request_id, deadline, repeated] if operation.request else [request_id]
 
 
 def _responses(operation: Operation) -> Object:
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", "Server-Timing")}
+    if "rate_limited" in operation.errors:
+        headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy")}
     if isinstance(operation.reply, str):
         content: Object = {operation.reply: {"schema": {"type": "string"}}}
     else:
@@ -117,6 +133,8 @@ def _responses(operation: Operation) -> Object:
         told = dict(headers)
         if any(TABLE[code].retry_after_s for code in codes):
             told["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+        if status == 401:
+            told["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
         made[str(status)] = {
             "description": "; ".join(f"`{code}`: {TABLE[code].title}" for code in codes),
             "headers": told,
@@ -167,4 +185,11 @@ _HEADERS: Object = {
     "X-Request-Id": {"description": "id of the request, in every log line of it", "schema": {"type": "string"}},
     "Server-Timing": {"description": "milliseconds: `total`, `queue`, `model`", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit": {"description": "what is left of the limits of the key, if it has any", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "the limits of the key, if it has any", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "how to send a key", "schema": {"type": "string"}},
+}
+_SECURITY: Object = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }

@@ -22,6 +22,7 @@ from service.errors import (
     NotFound,
     PayloadTooLarge,
     PrecisError,
+    RateLimited,
     UnsupportedMediaType,
 )
 
@@ -80,6 +81,14 @@ class InvalidFields(BadRequest):
         self.errors = errors
 
 
+class Limited(RateLimited):
+    """A limit of the caller's key is in the way; `quota` tells which, its size and what is left."""
+
+    def __init__(self, detail: str, *, retry_after_s: float, quota: Mapping[str, object]) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.quota = quota
+
+
 def kind_of(error: PrecisError) -> Kind:
     """Status and title of a failure."""
     return TABLE.get(error.code, _GONE)
@@ -112,6 +121,8 @@ def respond(error: PrecisError, request_id: str) -> Response:
         body["field"] = error.field
     if isinstance(error, InvalidFields):
         body["errors"] = [{"field": field, "detail": detail} for field, detail in error.errors[:MAX_LISTED]]
+    if isinstance(error, Limited):
+        body["quota"] = error.quota
     if error.supported:
         body["supported"] = error.supported
     retry_after = error.retry_after_s if error.retry_after_s is not None else kind.retry_after_s

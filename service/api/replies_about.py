@@ -84,6 +84,15 @@ class FieldErrorShape(Shape):
     detail: str
 
 
+class QuotaShape(Shape):
+    """The limit of a key that was in the way; `left` is what is left of it now."""
+
+    limit: Literal["second", "minute", "concurrency", "day", "month"]
+    unit: Literal["requests", "concurrent-requests", "characters"]
+    quota: int
+    left: int
+
+
 class ProblemShape(Shape):
     """Why a request failed (RFC 9457). `code` is stable, `detail` is for people."""
 
@@ -97,3 +106,4 @@ class ProblemShape(Shape):
     errors: list[FieldErrorShape] = Field(default_factory=list)
     supported: list[str] = Field(default_factory=list)
     retry_after_s: int = Field(default_factory=int)
+    quota: QuotaShape = Field(default_factory=QuotaShape.model_construct)

@@ -14,9 +14,15 @@ from service.api.validation import Body
 
 View = Callable[[], Response]
 
+# What every endpoint behind a key can answer.
+KEY_ERRORS = ("unauthorized", "rate_limited")
+
 # What every endpoint that reads a body can answer, beside its own failures.
 BODY_ERRORS = (
     "bad_request",
+    *KEY_ERRORS,
+    "forbidden",
+    "idempotency_conflict",
     "payload_too_large",
     "unsupported_media_type",
     "too_long",

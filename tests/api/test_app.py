@@ -144,12 +144,6 @@ def test_wrong_deadlines_are_refused(bench: Bench, given: str) -> None:
     assert bench.pipeline.requests == []
 
 
-def test_idempotency_key_is_refused_by_name(bench: Bench) -> None:
-    """A header whose feature does not exist is refused, not ignored."""
-    reply = bench.post("/v1/summarize", GOOD, Idempotency_Key="1")
-    assert (reply.status_code, reply.json["field"]) == (400, "Idempotency-Key")
-
-
 @pytest.mark.parametrize(
     ("accept", "status"),
     [

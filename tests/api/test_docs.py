@@ -53,6 +53,20 @@ def test_statuses_come_from_the_table(bench: Bench) -> None:
                     assert TABLE[code].status == int(status)
 
 
+def test_what_needs_a_key_says_so(bench: Bench) -> None:
+    """Every operation that may answer 401 names both ways to send a key, and that a service may be open."""
+    document = bench.client.get("/openapi.json").json
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            guarded = path not in ("/livez", "/readyz", "/metrics")
+            assert ("401" in operation["responses"]) == guarded, path
+            assert operation.get("security", []) == ([{"bearer": []}, {"apiKey": []}, {}] if guarded else [])
+            if "requestBody" in operation:
+                assert {"403", "409", "429"} <= set(operation["responses"])
+                assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

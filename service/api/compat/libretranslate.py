@@ -105,11 +105,11 @@ def frontend_settings() -> Response:
     settings = services().settings
     return reply(
         {
-            "apiKeys": False,
+            "apiKeys": settings.keys_file is not None,
             "charLimit": settings.max_text_characters,
             "filesTranslation": False,
             "frontendTimeout": 500,
-            "keyRequired": False,
+            "keyRequired": settings.keys_file is not None,
             "language": {
                 "source": {"code": "auto", "name": "Auto Detect"},
                 "target": {"code": "en", "name": "English"},

@@ -1,0 +1,97 @@
+"""Counts the characters that a caller sends before work on them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from service.api.access import Access, current_entry, refusal
+from service.api.context import PipelineLike
+from service.api.limits import Verdict
+from service.pipeline.requests import (
+    DetectReply,
+    DetectRequest,
+    LanguagesReply,
+    SummarizeReply,
+    SummarizeRequest,
+    TranslateReply,
+    TranslateRequest,
+)
+from service.records import CallContext, ModelInfo
+
+R = TypeVar("R")
+
+
+class MeteredPipeline:
+    """A pipeline that charges its callers' keys.
+
+    An article counts once, whatever its summary is translated into; a text to translate counts for each target. What
+    fails is not charged.
+    """
+
+    def __init__(self, pipeline: PipelineLike, access: Access) -> None:
+        self._pipeline = pipeline
+        self._access = access
+
+    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+        """As the pipeline's.
+
+        Raises:
+            RateLimited: the key's characters are used up.
+        """
+        sent = len(request.text or "") + len(request.html or "")
+        return self._charged(context.caller, sent, lambda: self._pipeline.summarize(request, context))
+
+    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+        """As the pipeline's.
+
+        Raises:
+            RateLimited: the key's characters are used up.
+        """
+        sent = sum(map(len, request.texts)) * len(request.targets)
+        return self._charged(context.caller, sent, lambda: self._pipeline.translate(request, context))
+
+    def detect(self, request: DetectRequest) -> DetectReply:
+        """As the pipeline's.
+
+        Raises:
+            RateLimited: the key's characters are used up.
+        """
+        entry = current_entry()
+        caller = entry.key.id if entry else ""
+        return self._charged(caller, sum(map(len, request.texts)), lambda: self._pipeline.detect(request))
+
+    def languages(self) -> LanguagesReply:
+        """As the pipeline's."""
+        return self._pipeline.languages()
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """As the pipeline's."""
+        return self._pipeline.models()
+
+    def _charged(self, caller: str, characters: int, work: Callable[[], R]) -> R:
+        charge(self._access, caller, characters)
+        try:
+            return work()
+        except BaseException:
+            if caller:
+                self._access.limiter.refund(caller, characters)
+            raise
+
+
+def charge(access: Access, caller: str, characters: int) -> None:
+    """Count characters of a caller, such as those of a job that is done later; nothing is counted without a key.
+
+    Raises:
+        RateLimited: they do not fit into what is left of the day or the month.
+    """
+    key = access.by_id(caller) if caller else None
+    if key is None:
+        return
+    verdict = access.limiter.charge(key, characters)
+    entry = current_entry()
+    if entry is not None:
+        latest = {standing.name: standing for standing in (*entry.verdict.standings, *verdict.standings)}
+        entry.verdict = Verdict(tuple(latest.values()), verdict.refused)
+    if verdict.refused:
+        raise refusal(verdict)
