@@ -1,0 +1,85 @@
+"""Units and currencies as classes: what may stand for the same thing has the same name in every language."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from service.pipeline.faithfulness import wording
+from service.pipeline.faithfulness.numerals import fold
+
+PERCENT = "percent"
+
+
+class Units:
+    """The units and currencies of `quantities.toml`.
+
+    Attributes:
+        symbols: signs and codes, with the classes each may mean.
+    """
+
+    _one: Units | None = None
+
+    def __init__(self, table: dict[str, Any]) -> None:
+        """Args: the whole table."""
+        self._units: dict[str, str] = {}
+        self._codes: dict[str, list[str]] = {}
+        self.symbols: dict[str, tuple[str, ...]] = {}
+        self._short: dict[str, str] = {}
+        self._literal: list[tuple[str, str]] = []
+        stems = []
+        for name, row in table["unit"].items():
+            self._units.update(dict.fromkeys(row.get("cldr", "").split(), name))
+            for symbol in row.get("symbols", "").split():
+                self.symbols[symbol] = (*self.symbols.get(symbol, ()), name)
+            self._short.update(dict.fromkeys(row.get("short", "").split(), name))
+        for name, row in table["currency"].items():
+            self._codes[name] = row["codes"].split()
+            for symbol in (*row.get("symbols", "").split(), *map(str.lower, row["codes"].split())):
+                self.symbols[symbol] = (*self.symbols.get(symbol, ()), name)
+            if "words" in row:
+                self._literal += [(word, name) for word in row["words"].split() if word.isalpha() and not word.isascii()]
+                stems.append(f"(?P<{name}>{'|'.join(fold(word) for word in row['words'].split())})")
+        self._currencies = re.compile("|".join(stems))
+
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> Units:
+        """The units of the table, read once."""
+        if cls._one is None:
+            cls._one = cls(table)
+        return cls._one
+
+    @lru_cache(maxsize=20_000)  # noqa: B019 - there is one table
+    def currency(self, word: str) -> tuple[str, ...]:
+        """Classes of currency whose name a word is in some language; empty for other words."""
+        found = self._currencies.fullmatch(word)
+        return (str(found.lastgroup),) if found else ()
+
+    def is_currency(self, name: str) -> bool:
+        """Whether a class is one of currencies."""
+        return name in self._codes
+
+    def names(self, language: str, *, spaced: bool) -> Iterator[tuple[str, str]]:
+        """Names in a language with the class each means."""
+        yield from self._short.items()
+        if not spaced:  # elsewhere a word is looked up as a whole, by `currency`
+            yield from self._literal
+        for name, identifier in wording.units(language, self._units):
+            yield name, self._units[identifier]
+        for currency, codes in self._codes.items():
+            if codes:
+                yield from self._currency_names(language, currency, codes)
+
+    def _currency_names(self, language: str, currency: str, codes: list[str]) -> Iterator[tuple[str, str]]:
+        """Full names, and the words that the names of several currencies of the class share: `dollars`."""
+        holders: dict[str, set[str]] = defaultdict(set)
+        for name, code in wording.units(language, codes):
+            yield name, currency
+            for word in fold(name).replace("-", " ").split():
+                holders[word].add(code)
+        for word, held in holders.items():
+            if len(held) > 1 and len(held) * 2 > len(codes) and len(word) > 2:
+                yield word, currency
