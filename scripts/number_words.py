@@ -47,7 +47,7 @@ _ORDINALS = (
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u061c]")
 # Up to one hundred all, then what tells the words for hundred, thousand and so on.
 _NUMBERS = (
-    *range(1, 101),
+    *range(101),
     *range(200, 1000, 100),
     *(factor * 10**power for factor in (1, 2, 5) for power in (3, 5, 6, 7, 9, 12)),
 )

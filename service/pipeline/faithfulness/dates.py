@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from service.pipeline.faithfulness.lexicon import CARDINAL, CLOCK, MONTH, ORDINAL, UNIT
-from service.pipeline.faithfulness.numerals import Value, east_asian, readings
+from service.pipeline.faithfulness.lexicon import CARDINAL, CLOCK, MONTH, ORDINAL
+from service.pipeline.faithfulness.numerals import Value, east_asian
 from service.pipeline.faithfulness.records import Atom, Found
-from service.pipeline.faithfulness.scan import FIGURE, ROMAN, WORDS, Token
+from service.pipeline.faithfulness.scan import FIGURE, WORDS, Token
 
 _DAYS = range(1, 32)
 _MONTHS = range(1, 13)
@@ -99,8 +99,8 @@ def _number(text: str | None) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def named(tokens: list[Token], folded: str, taken: set[int]) -> list[Found]:
-    """Dates with the name of a month; the tokens of each are added to `taken`."""
+def named(tokens: list[Token], text: str, folded: str, taken: set[int]) -> list[Found]:
+    """Dates with the name of a month; the tokens of each that is certain are added to `taken`."""
     found = []
     for index, token in enumerate(tokens):
         month = token.first(MONTH)
@@ -114,16 +114,17 @@ def named(tokens: list[Token], folded: str, taken: set[int]) -> list[Found]:
         if year is None and day is None:
             year, year_at = _year_before(tokens, folded, index)
         places = [index, *([used] if day is not None else []), *([year_at] if year is not None else [])]
-        if day is None and year is None and len(token.meanings) > 1 and any(
-            meaning.kind in (CARDINAL, ORDINAL, UNIT) for meaning in token.meanings
-        ):
-            continue
         start, end = tokens[min(places)].start, tokens[max(places)].end
         whole = date((year, month.value, day), start, end, folded[start:end])
-        sure = day is not None or year is not None or month.sure
-        around = tuple(_around(tokens, index, month.value))
-        found.append(whole._replace(sure=sure, facts=(*whole.facts, *around)))
-        taken.update(places)
+        # Abbreviations and names that are words as well ("des", "may") need a day, a capital or a point.
+        marked = text[token.start].isupper() or folded[token.end : token.end + 1] == "."
+        if month.sure:
+            sure = day is not None or len(token.meanings) == 1
+        else:
+            sure = day is not None and marked
+        found.append(whole._replace(sure=sure, facts=(*whole.facts, *_around(tokens, index, month.value))))
+        if sure:
+            taken.update(places)
     return found
 
 
@@ -240,5 +241,3 @@ def said_with_hour(tokens: list[Token], folded: str, first: int, last: int) -> b
                 return True
     return False
 
-
-__all__ = ["FIGURE", "ROMAN", "at", "clock", "date", "hours", "named", "numeric", "patterned", "pointed", "readings"]

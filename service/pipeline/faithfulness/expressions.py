@@ -97,7 +97,7 @@ class Numbers:
         token = self._tokens[index]
         read = numerals.readings(token.text)
         options: list[tuple[Atom, ...]] = [*read] if read else [(("figures", token.text),)]
-        number = Number(index, index, token.start, token.end, options, figures=True)
+        number = Number(index, index, token.start, token.end, options, figures=True, sure=token.text != "0")
         if not read:
             return number
         self._add_fraction(number)
@@ -319,6 +319,8 @@ class Numbers:
         gap = self._folded[gap_start : tokens[at].start]
         if not _JOIN.fullmatch(gap) and not (composed.factor != 1 and _BEFORE_MAGNITUDE.fullmatch(gap)):
             return last, None
+        conjunction = self._lexicon.conjunction
+        joined = joined or bool(conjunction and tokens[at].text.startswith(conjunction))
         for meaning in tokens[at].meanings:
             if composed.accepts(meaning, joined):
                 return at, meaning

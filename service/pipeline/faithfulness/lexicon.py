@@ -89,7 +89,9 @@ class Lexicon:
         spaced: whether blanks separate words.
         numbers: whether spelled numbers are known at all.
         trusted: whether a spelled number of an output may be doubted.
+        units: the table of units.
         symbols: signs and codes with the classes of unit each may mean.
+        conjunction: the "and" that is written together with the next word; empty where there is none.
     """
 
     def __init__(self, language: str) -> None:
@@ -100,10 +102,11 @@ class Lexicon:
         self.spaced = language not in _table()["unspaced"]
         self.east_asian = language.startswith(("zh", "ja", "ko"))
         self.trusted = bool(row.get("trusted", False))
-        self._units = Units.of(_table())
-        self.symbols = self._units.symbols
+        self.units = Units.of(_table())
+        self.symbols = self.units.symbols
         self._unsure = {key(fold(word)) for word in row.get("unsure", "").split()}
-        self._prefixes = tuple(row.get("prefixes", "").split())
+        self._prefixes = tuple(map(key, row.get("prefixes", "").split()))
+        self.conjunction = row.get("conjunction", "")
         self._stems: dict[str, Meanings] = {}
         self._hints: dict[str, Value] = {}
         self._found: dict[str, Meanings] = {}
@@ -135,30 +138,42 @@ class Lexicon:
         if found is not None:
             return found
         for prefix in self._prefixes:
-            if word.startswith(prefix) and len(word) - len(prefix) > 1 and word[len(prefix) :] in self.words:
+            rest = word[len(prefix) :] if word.startswith(prefix) else ""
+            if len(rest) > 1 and rest in self.words:
                 return tuple(
-                    meaning._replace(sure=False) if meaning.kind == ORDINAL else meaning
-                    for meaning in self.words[word[len(prefix) :]]
+                    meaning._replace(sure=False) if meaning.kind in (ORDINAL, CARDINAL) else meaning
+                    for meaning in self.words[rest]
                 )
-        currency = self._units.currency(word)
+            if len(rest) > 2 and (hint := self._hint(rest)) is not None:
+                return (Meaning(HINT, hint, False),)
+        currency = self.units.currency(word)
         if currency:
             return tuple(Meaning(UNIT, name, True) for name in currency)
         if self._joined and (value := self._join(word)) is not None:
             return (Meaning(CARDINAL, value, True),)
-        for length in range(len(word), max(_SHORTEST_STEM - 1, len(word) - _LONGEST_ENDING - 1), -1):
+        for length in range(min(len(word), 30), _SHORTEST_STEM - 1, -1):
             if (stem := self._stems.get(word[:length])) is not None:
-                return stem
-        for length in range(min(len(word), _LONGEST_HINT), 0, -1):
-            if (value := self._hints.get(word[:length])) is not None:
-                return (Meaning(HINT, value, False),)
+                if len(word) - length <= _LONGEST_ENDING:
+                    return stem
+                if length > _SHORTEST_STEM and (month := tuple(each for each in stem if each.kind == MONTH)):
+                    return month  # Oktoberhälfte
+        if (hint := self._hint(word)) is not None:
+            return (Meaning(HINT, hint, False),)
         for ending, value in self._endings:
             if word.endswith(ending) and len(word) > len(ending) + 1:
                 return (Meaning(HINT, value, False),)
         return ()
 
+    def _hint(self, word: str) -> Value | None:
+        """The number that the beginning of a word may stand for."""
+        for length in range(min(len(word), _LONGEST_HINT), 0, -1):
+            if (value := self._hints.get(word[:length])) is not None:
+                return value
+        return None
+
     def is_currency(self, names: Iterable[str]) -> bool:
         """Whether classes of unit are currencies."""
-        return any(map(self._units.is_currency, names))
+        return any(map(self.units.is_currency, names))
 
     def phrases_from(self, word: str) -> list[Phrase]:
         """Meanings of several words of which a folded word is the first, the longest first."""
@@ -223,7 +238,7 @@ class Lexicon:
                     self._add_large(spelling, number)
         for words, factor in wording.magnitudes(language):
             parts = [key(word) for word in _WORD.findall(fold(words))]
-            if len("".join(parts)) > 1 and not (len(parts) > 1 and all(part in self.words for part in parts)):
+            if len("".join(parts)) > 1 and not self.units.is_short(words) and not (len(parts) > 1 and all(part in self.words for part in parts)):
                 self._add(words, Meaning(MAGNITUDE, factor, True))
         for kind, name in ((CARDINAL, "numbers"), (ORDINAL, "ordinals"), (MAGNITUDE, "magnitudes"), (DOZEN, "dozens")):
             for words, value in _pairs(row.get(name, "")):
@@ -235,7 +250,7 @@ class Lexicon:
             for meaning in meanings:
                 if meaning.kind == HINT or (meaning.kind in (CARDINAL, ORDINAL) and len(word) >= _SHORTEST_STEM):
                     self._hints.setdefault(word, meaning.value)
-                elif meaning.kind in (MAGNITUDE, DOZEN):
+                elif meaning.kind == DOZEN or (meaning.kind == MAGNITUDE and meaning.value >= 1000):
                     self._add_stem(word, meaning)
 
     def _add_large(self, spelling: str, number: int) -> None:
@@ -276,12 +291,12 @@ class Lexicon:
                     self._add_stem(key(words[0]), meaning._replace(sure=False))
 
     def _add_units(self, language: str, row: dict[str, Any]) -> None:
-        for name, unit in self._units.names(language, spaced=self.spaced):
+        for name, unit in self.units.names(language, spaced=self.spaced):
             words = [key(word) for word in _WORD.findall(fold(name))]
             meaning = Meaning(UNIT, unit, True)
             if words and (len(name) > 1 or not name.isascii()):
                 self._add(name, meaning)
-                if len(words) == 1 and not self._units.is_currency(unit):  # those have patterns of their own
+                if len(words) == 1 and not self.units.is_currency(unit):  # those have patterns of their own
                     self._add_stem(words[0], meaning)
         for unit, names in row.get("units", {}).items():
             for name in names.split():

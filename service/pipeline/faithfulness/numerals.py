@@ -28,6 +28,7 @@ _CHARACTERS = {
     "٫": ".",
     "．": ".",
     "٬": ",",
+    "،": ",",
     "٪": "%",
     "％": "%",
     "﹪": "%",
@@ -112,6 +113,7 @@ def readings(token: str) -> tuple[Reading, ...]:
         halves = [readings(half) for half in token.split(" ")]
         if all(halves):
             found[tuple(value for half in halves for value in half[0])] = None
+        found[(int("".join(parts)),)] = None
     return tuple(found)
 
 

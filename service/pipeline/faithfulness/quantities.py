@@ -20,6 +20,8 @@ from service.pipeline.faithfulness.units import PERCENT
 
 # How far a number that is said to be rounded may be from the one of the source.
 _ROUNDING = Decimal("0.1")
+# How far a converted amount may be from the exact one; translators round them.
+_CONVERSION = Decimal("0.06")
 
 
 class QuantityIndex:
@@ -33,6 +35,8 @@ class QuantityIndex:
         self._language = languages.canonical(language) or ""
         self._facts: set[Atom] = set()
         self._units: dict[Value, set[str]] = {}
+        self._table = lexicon(self._language).units
+        self._measured: list[tuple[Value, str]] = []
         for found in quantities(text, self._language):
             self._add(found)
         self._sorted: list[Value] | None = None
@@ -59,6 +63,7 @@ class QuantityIndex:
                 if not isinstance(atom, tuple | str):
                     units = self._units.setdefault(atom, set())
                     units.update(found.units)
+                    self._measured += [(atom, unit) for unit in found.units if unit in self._table.sizes]
                     if not found.units or found.loose:
                         units.add("")
         for atom in found.facts:
@@ -70,8 +75,11 @@ class QuantityIndex:
         for option in found.options:
             if all(self._has(atom, found) for atom in option):
                 return True
-        if found.about:
-            return any(len(option) == 1 and self._has_near(option[0], found) for option in found.options)
+        single = [option[0] for option in found.options if len(option) == 1]
+        if found.units and any(self._has_converted(atom, found) for atom in single):
+            return True
+        if found.about and any(self._has_near(atom, found) for atom in single):
+            return True
         return self._may_be_spelled(found)
 
     def _has(self, atom: Atom, found: Found) -> bool:
@@ -84,6 +92,21 @@ class QuantityIndex:
         if PERCENT in found.units:
             return PERCENT in units or ("" in units and not self._knows_words)
         return "" in units or not units.isdisjoint(found.units)
+
+    def _has_converted(self, atom: Atom, found: Found) -> bool:
+        """Whether the source has the amount in another unit of the same measure: miles, where the output has kilometres."""
+        if isinstance(atom, tuple | str):
+            return False
+        value = Decimal(atom)
+        for known, unit in self._measured:
+            for wanted in found.units:
+                if unit == wanted == "degree":
+                    if any(abs(each - value) <= 1 for each in _degrees(Decimal(known))):
+                        return True
+                elif unit != wanted and (converted := self._table.convert(Decimal(known), unit, wanted)) is not None:
+                    if abs(converted - value) <= max(converted, value) * _CONVERSION:
+                        return True
+        return False
 
     def _has_near(self, atom: Atom, found: Found) -> bool:
         """Whether the source has a number that a rounded one may stand for."""
@@ -113,3 +136,9 @@ def _step(value: Value) -> Value:
     del digits
     place = Decimal(1).scaleb(int(exponent))
     return int(place) if place >= 1 else place
+
+
+def _degrees(value: Decimal) -> tuple[Decimal, ...]:
+    """A temperature, and a difference of temperatures, in the other scale."""
+    scale = Decimal("1.8")
+    return (value * scale + 32, (value - 32) / scale, value * scale, value / scale)

@@ -9,7 +9,7 @@ from service.pipeline.faithfulness import dates, numerals
 from service.pipeline.faithfulness.expressions import Number, Numbers
 from service.pipeline.faithfulness.lexicon import ABOUT, HINT, UNIT, Lexicon, lexicon
 from service.pipeline.faithfulness.records import Atom, Found
-from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, FIGURE, ROMAN, SIGN, WORDS, Scanner, Token
+from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, ROMAN, SIGN, WORDS, Scanner, Token
 from service.pipeline.faithfulness.units import PERCENT
 
 _TO_UNIT = re.compile(r"[ \n]?-?\.?[ ]?")
@@ -40,6 +40,7 @@ class _Reader:
     def __init__(self, text: str, language: str) -> None:
         self._lexicon: Lexicon = lexicon(language)
         self._language = language
+        self._text = text
         self._folded = numerals.fold(text)
         self._tokens = _scanner(language).tokens(text, self._folded)
         self._numbers = Numbers(self._tokens, self._folded, self._lexicon)
@@ -51,7 +52,7 @@ class _Reader:
             found += dates.patterned(self._folded, self._language)
             spans = [(each.start, each.end) for each in found]
             self._take_within(spans)
-        found += dates.named(self._tokens, self._folded, self._taken)
+        found += dates.named(self._tokens, self._text, self._folded, self._taken)
         found += self._all_numbers()
         return sorted(found, key=lambda each: each[:2])
 
@@ -81,9 +82,7 @@ class _Reader:
             else:
                 hint = token.first(HINT)
                 if hint is not None:
-                    found.append(
-                        Found(token.start, token.end, "number", (), facts=(hint.value,), sure=False, text=token.text)
-                    )
+                    found.append(_hinted(token, hint.value))
                 number = self._numbers.at(index)
                 if number is not None:
                     step = max(1, number.last - index + 1)
@@ -202,6 +201,11 @@ def _unit_names(token: Token) -> tuple[str, ...]:
     return tuple(meaning.value for meaning in token.meanings if meaning.kind == UNIT)
 
 
+def _hinted(token: Token, value: numerals.Value) -> Found:
+    decade: tuple[Atom, ...] = (1900 + value,) if value in range(20, 100, 10) else ()
+    return Found(token.start, token.end, "number", (), facts=(value, *decade), sure=False, text=token.text)
+
+
 def _roman(token: Token) -> Found:
     value = numerals.roman(token.text)
     written: Atom = ("figures", token.text)
@@ -209,5 +213,3 @@ def _roman(token: Token) -> Found:
     sure = value is not None and len(token.text) > 1 and set(token.text) <= set("ivx") and token.text not in ("vi", "xi")
     return Found(token.start, token.end, "number", options, sure=sure, text=token.text)
 
-
-__all__ = ["FIGURE", "quantities"]

@@ -28,7 +28,7 @@ _DATE = (
     r"(?![\d/-]|[.,]\d)"
 )
 _SIGNS = "%‰°℃℉$€£¥₹₽₩₺₴₪฿₫₦₱₸₿₨৳"
-_ROMAN = re.compile(r"(?<![^\W_])[IVXLCMІХСМ]{1,9}(?![^\W_])")
+_ROMAN = re.compile(r"(?<![^\W_])[IVXLCMІХСМ]{1,9}(?=(?:e|è|ème|er|th|-?й|-?го)?(?![^\W_]))")
 _NEXT_WORD = re.compile(rf"[ \-'\n]{{1,2}}+({WORD})")
 _CYRILLIC_ROMAN = str.maketrans("ІХСМ", "IXCM")
 

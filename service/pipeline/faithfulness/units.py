@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ class Units:
 
     Attributes:
         symbols: signs and codes, with the classes each may mean.
+        sizes: what a unit measures and how large it is.
     """
 
     _one: Units | None = None
@@ -31,7 +33,11 @@ class Units:
         self._short: dict[str, str] = {}
         self._literal: list[tuple[str, str]] = []
         stems = []
+        self.sizes: dict[str, tuple[str, Decimal]] = {}
         for name, row in table["unit"].items():
+            if "size" in row:
+                measure, size = row["size"].split()
+                self.sizes[name] = (measure, Decimal(size))
             self._units.update(dict.fromkeys(row.get("cldr", "").split(), name))
             for symbol in row.get("symbols", "").split():
                 self.symbols[symbol] = (*self.symbols.get(symbol, ()), name)
@@ -57,6 +63,16 @@ class Units:
         """Classes of currency whose name a word is in some language; empty for other words."""
         found = self._currencies.fullmatch(word)
         return (str(found.lastgroup),) if found else ()
+
+    def is_short(self, name: str) -> bool:
+        """Whether a name is the abbreviation of a unit."""
+        return fold(name) in self._short
+
+    def convert(self, value: Decimal, unit: str, other: str) -> Decimal | None:
+        """A value in another unit of the same measure, or None. Degrees may be Celsius or Fahrenheit: see `degrees`."""
+        measure, size = self.sizes.get(unit, ("", Decimal(0)))
+        wanted, other_size = self.sizes.get(other, (" ", Decimal(1)))
+        return value * size / other_size if measure == wanted else None
 
     def is_currency(self, name: str) -> bool:
         """Whether a class is one of currencies."""
