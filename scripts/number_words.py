@@ -118,7 +118,7 @@ def main() -> int:
     if parser.parse_args().write:
         TABLE.write_text(text, encoding="utf-8")
     elif TABLE.read_text(encoding="utf-8") != text:
-        print(f"{TABLE.name} is not what ICU gives; run with --write")  # noqa: T201
+        print(f"{TABLE.name} is not what ICU gives; run with --write")
         return 1
     return 0
 

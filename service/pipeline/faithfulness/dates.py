@@ -240,4 +240,3 @@ def said_with_hour(tokens: list[Token], folded: str, first: int, last: int) -> b
             if len(folded[tokens[low].end : tokens[high].start].strip(" .")) == 0:
                 return True
     return False
-

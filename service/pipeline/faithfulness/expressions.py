@@ -87,7 +87,7 @@ class Numbers:
             ordinal = token.first(ORDINAL)
             if ordinal is not None:
                 return Number(
-                    index, index, token.start, token.end, [(ordinal.value,)], sure=ordinal.sure and ordinal.value > 1
+                    index, index, token.start, token.end, [(ordinal.value,)], sure=ordinal.sure and ordinal.value > 2
                 )
         return None
 
@@ -97,7 +97,7 @@ class Numbers:
         token = self._tokens[index]
         read = numerals.readings(token.text)
         options: list[tuple[Atom, ...]] = [*read] if read else [(("figures", token.text),)]
-        number = Number(index, index, token.start, token.end, options, figures=True, sure=token.text != "0")
+        number = Number(index, index, token.start, token.end, options, figures=True, sure=token.text not in ("0", "1"))
         if not read:
             return number
         self._add_fraction(number)
@@ -131,20 +131,22 @@ class Numbers:
     def _scale(self, number: Number, read: list[Reading]) -> None:
         """Takes the magnitudes that follow: "1.5 billion", "5 Mio.", "50 लाख", "5k"."""
         attached = _ATTACHED.match(self._folded, number.end)
-        spaced = _ATTACHED.match(self._folded, number.end + 1) if self._folded[number.end : number.end + 1] == " " else None
+        spaced = (
+            _ATTACHED.match(self._folded, number.end + 1) if self._folded[number.end : number.end + 1] == " " else None
+        )
         factor, number.last, number.end, known = self._magnitudes(number.last, number.end)
         if factor == 1 and (attached or (spaced and self._currency_near(number, spaced.end()))):
             letters = (attached or spaced)[1]  # type: ignore[index]
             number.end = (attached or spaced).end()  # type: ignore[union-attr]
             if number.last + 1 < len(self._tokens) and self._tokens[number.last + 1].end == number.end:
                 number.last += 1
-            number.factor = _LETTERS[letters]
+            number.factor, number.sure = _LETTERS[letters], True
             scaled = [(times(option[0], number.factor),) for option in read if len(option) == 1]
             number.options = [*scaled, *number.options] if letters in ("k", "m", "b", "tn") else list(scaled)
             return
         if factor == 1:
             return
-        number.factor = factor
+        number.factor, number.sure = factor, True
         plain = [option for option in number.options if len(option) == 1 and not isinstance(option[0], tuple | str)]
         number.options = [(times(option[0], factor),) for option in plain]  # type: ignore[arg-type]
         if not known:
@@ -218,9 +220,9 @@ class Numbers:
             return False
         before = self._folded[token.start - 1 : token.start]
         after = self._folded[token.end : token.end + 1]
-        if before in "数幾几好上成" and before or after in "几幾多余餘来來":
+        if (before in "数幾几好上成" and before) or after in "几幾多余餘来來":
             return False
-        places = [character for character in text if character in numerals.EAST_ASIAN_PLACES]
+        places = [character for character in text if character in numerals.PLACES]
         if not places:
             return len(text) > 2
         return len(text) > 2 or (text[0] in "二三四五六七八九两兩" or text[0] == "十")
@@ -311,7 +313,11 @@ class Numbers:
         tokens = self._tokens
         at = last + 1
         joined = False
-        if at + 1 < len(tokens) and tokens[at].first(AND) and _JOIN.fullmatch(self._folded, tokens[last].end, tokens[at].start):
+        if (
+            at + 1 < len(tokens)
+            and tokens[at].first(AND)
+            and _JOIN.fullmatch(self._folded, tokens[last].end, tokens[at].start)
+        ):
             at, joined = at + 1, True
         if at >= len(tokens) or tokens[at].kind != WORDS:
             return last, None
@@ -379,7 +385,7 @@ class _Composed:
             self._magnify(value)
         else:
             self._group = _plus(self._group or 0, value)
-            self.sure = (self.sure or not alone) and meaning.sure and value > 1
+            self.sure = (self.sure or not alone) and meaning.sure and value > 2
         if not alone:
             self.sure = True
         del token

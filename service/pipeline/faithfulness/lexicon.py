@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-import unicodedata
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -13,7 +11,8 @@ from typing import Any, NamedTuple
 
 from service import languages
 from service.pipeline.faithfulness import wording
-from service.pipeline.faithfulness.numerals import Value, fold, plain
+from service.pipeline.faithfulness.letters import WORDS, fold, key
+from service.pipeline.faithfulness.numerals import Value, plain
 from service.pipeline.faithfulness.units import Units
 
 _TABLE = Path(__file__).parents[2] / "data" / "quantities.toml"
@@ -44,35 +43,11 @@ class Meaning(NamedTuple):
 Meanings = tuple[Meaning, ...]
 Phrase = tuple[tuple[str, ...], Meaning]
 
-_MARKS = "".join(
-    chr(code)
-    for block in (range(0x300, 0x2000), range(0xA800, 0xAC00))
-    for code in block
-    if unicodedata.category(chr(code)) in ("Mn", "Mc")
-)
-LETTER = rf"[^\W\d_{_MARKS}]"
-# A word with its vowel signs, joiners and soft hyphens; the apostrophe belongs to it in Cyrillic.
-WORD = rf"{LETTER}(?:{LETTER}|[{_MARKS}\u00ad\u200c\u200d]|(?<=[\u0400-\u04ff])['\"](?=[\u0400-\u04ff]))*+"
-_WORD = re.compile(WORD)
-
-_LETTERS = {
-    **{"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ۀ": "ه", "ہ": "ه"},
-    **{"ँ": "ं", "'": "", '"': "", "\u00ad": "", "\u200c": "", "\u200d": "", "ـ": "", "\u093c": "", "\u09bc": ""},
-    **dict.fromkeys(map(chr, (0x301, 0x300, *range(0x64B, 0x653), 0x670, *range(0x591, 0x5C8))), ""),
-}
-_LETTER_TABLE = {ord(letter): plain_letter for letter, plain_letter in _LETTERS.items()}
-
+_NUMERALS = {"zh-Hans": "han", "zh-Hant": "han", "ja": "han", "ko": "hangul"}
 _SHORTEST_STEM = 4
 _LONGEST_ENDING = 5
 _LONGEST_HINT = 14
 _MOST_LOOKED_UP = 50_000
-
-
-def key(word: str) -> str:
-    """A folded word as it is looked up: without what is only sometimes written."""
-    if word.isascii():
-        return word.replace("'", "")
-    return unicodedata.normalize("NFC", word).translate(_LETTER_TABLE)
 
 
 @cache
@@ -87,6 +62,7 @@ class Lexicon:
     Attributes:
         words: every word that stands alone, by `key`.
         spaced: whether blanks separate words.
+        numerals: `han` or `hangul`, where numbers are also written with such characters; otherwise empty.
         numbers: whether spelled numbers are known at all.
         trusted: whether a spelled number of an output may be doubted.
         units: the table of units.
@@ -100,7 +76,7 @@ class Lexicon:
         self.words: dict[str, Meanings] = {}
         self.phrases: dict[str, list[Phrase]] = {}
         self.spaced = language not in _table()["unspaced"]
-        self.east_asian = language.startswith(("zh", "ja", "ko"))
+        self.numerals = _NUMERALS.get(language, "")
         self.trusted = bool(row.get("trusted", False))
         self.units = Units.of(_table())
         self.symbols = self.units.symbols
@@ -113,7 +89,9 @@ class Lexicon:
         self._joined = False
         self._endings = [(key(fold(ending)), value) for ending, value in _pairs(row.get("endings", ""))]
         self._add_numbers(language, row)
-        self.numbers = self.east_asian or any(each.kind == CARDINAL for found in self.words.values() for each in found)
+        self.numbers = bool(self.numerals) or any(
+            each.kind == CARDINAL for found in self.words.values() for each in found
+        )
         self._add_months(language, row)
         self._add_units(language, row)
         for kind, name in ((ABOUT, "about"), (CLOCK, "clock"), (AND, "and")):
@@ -144,11 +122,11 @@ class Lexicon:
                     meaning._replace(sure=False) if meaning.kind in (ORDINAL, CARDINAL) else meaning
                     for meaning in self.words[rest]
                 )
-            if len(rest) > 2 and (hint := self._hint(rest)) is not None:
-                return (Meaning(HINT, hint, False),)
-        currency = self.units.currency(word)
-        if currency:
-            return tuple(Meaning(UNIT, name, True) for name in currency)
+            if len(rest) > 2 and (hints := self._hint(rest)):
+                return tuple(Meaning(HINT, hint, False) for hint in hints)
+        named = self.units.named(word)
+        if named:
+            return tuple(Meaning(UNIT, name, True) for name in named)
         if self._joined and (value := self._join(word)) is not None:
             return (Meaning(CARDINAL, value, True),)
         for length in range(min(len(word), 30), _SHORTEST_STEM - 1, -1):
@@ -157,19 +135,31 @@ class Lexicon:
                     return stem
                 if length > _SHORTEST_STEM and (month := tuple(each for each in stem if each.kind == MONTH)):
                     return month  # Oktoberhälfte
-        if (hint := self._hint(word)) is not None:
-            return (Meaning(HINT, hint, False),)
+        if hints := self._hint(word):
+            return tuple(Meaning(HINT, hint, False) for hint in hints)
         for ending, value in self._endings:
             if word.endswith(ending) and len(word) > len(ending) + 1:
                 return (Meaning(HINT, value, False),)
         return ()
 
-    def _hint(self, word: str) -> Value | None:
-        """The number that the beginning of a word may stand for."""
-        for length in range(min(len(word), _LONGEST_HINT), 0, -1):
-            if (value := self._hints.get(word[:length])) is not None:
-                return value
-        return None
+    def _hint(self, word: str) -> tuple[Value, ...]:
+        """The numbers that the beginning of a word may stand for: three in `dreijährig`, 37 in `sedmatřicetiletý`."""
+        value, length = self._hint_at(word, 0)
+        if value is None:
+            return ()
+        small, tens = value in range(1, 10), value in range(20, 100, 10)
+        if small or tens:
+            for start in range(length, min(len(word) - 2, length + _LONGEST_ENDING)):
+                other, _ = self._hint_at(word, start)
+                if (small and other in range(20, 100, 10)) or (tens and other in range(1, 10)):
+                    return value, value + other  # type: ignore[operator]
+        return (value,)
+
+    def _hint_at(self, word: str, start: int) -> tuple[Value | None, int]:
+        for end in range(min(len(word), start + _LONGEST_HINT), start, -1):
+            if (value := self._hints.get(word[start:end])) is not None:
+                return value, end
+        return None, start
 
     def is_currency(self, names: Iterable[str]) -> bool:
         """Whether classes of unit are currencies."""
@@ -177,7 +167,18 @@ class Lexicon:
 
     def phrases_from(self, word: str) -> list[Phrase]:
         """Meanings of several words of which a folded word is the first, the longest first."""
-        return self.phrases.get(key(word), [])
+        first = key(word)
+        found = self.phrases.get(first)
+        if found is None and self._prefixes:
+            found = next(
+                (
+                    phrases
+                    for prefix in self._prefixes
+                    if first.startswith(prefix) and (phrases := self.phrases.get(first[len(prefix) :])) is not None
+                ),
+                None,
+            )
+        return found or []
 
     def _join(self, word: str) -> Value | None:
         """The value of numbers written as one word, `zweihundertfünfzig`."""
@@ -205,7 +206,7 @@ class Lexicon:
     # ---- how it is built --------------------------------------------------------------------------------------------
 
     def _add(self, words: str, meaning: Meaning) -> None:
-        found = [key(word) for word in _WORD.findall(fold(words))]
+        found = [key(word) for word in WORDS.findall(fold(words))]
         if not found:
             return
         if len(found) == 1 or not self.spaced:
@@ -222,9 +223,9 @@ class Lexicon:
                 known.append(phrase)
 
     def _add_numbers(self, language: str, row: dict[str, Any]) -> None:
-        spelled = wording.spelled_numbers(language) if self.spaced or not self.east_asian else {}
+        spelled = wording.spelled_numbers(language) if self.spaced or not bool(self.numerals) else {}
         cardinals = spelled.get("cardinals", {})
-        self._joined = bool(cardinals) and len(_WORD.findall(cardinals[23][0])) == 1
+        self._joined = bool(cardinals) and len(WORDS.findall(cardinals[23][0])) == 1
         for number, spellings in cardinals.items():
             if number <= 100:
                 for position, spelling in enumerate(spellings):
@@ -237,8 +238,12 @@ class Lexicon:
                 for spelling in spellings:
                     self._add_large(spelling, number)
         for words, factor in wording.magnitudes(language):
-            parts = [key(word) for word in _WORD.findall(fold(words))]
-            if len("".join(parts)) > 1 and not self.units.is_short(words) and not (len(parts) > 1 and all(part in self.words for part in parts)):
+            parts = [key(word) for word in WORDS.findall(fold(words))]
+            if (
+                len("".join(parts)) > 1
+                and not self.units.is_short(words)
+                and not (len(parts) > 1 and all(part in self.words for part in parts))
+            ):
                 self._add(words, Meaning(MAGNITUDE, factor, True))
         for kind, name in ((CARDINAL, "numbers"), (ORDINAL, "ordinals"), (MAGNITUDE, "magnitudes"), (DOZEN, "dozens")):
             for words, value in _pairs(row.get(name, "")):
@@ -255,7 +260,7 @@ class Lexicon:
 
     def _add_large(self, spelling: str, number: int) -> None:
         """A hundred and more: the whole where it is one word, and the word that stands for the magnitude."""
-        words = [key(word) for word in _WORD.findall(fold(spelling))]
+        words = [key(word) for word in WORDS.findall(fold(spelling))]
         digits = str(number)
         factor, magnitude = int(digits[0]), 10 ** (len(digits) - 1)
         if len(words) == 1:
@@ -281,9 +286,9 @@ class Lexicon:
                     self._stems[stem] = (*known, meaning)
 
     def _add_months(self, language: str, row: dict[str, Any]) -> None:
-        named: Iterable[tuple[str, int, bool]] = () if self.east_asian else wording.months(language)
+        named: Iterable[tuple[str, int, bool]] = () if bool(self.numerals) else wording.months(language)
         for name, month, full in (*named, *((words, value, True) for words, value in _pairs(row.get("months", "")))):
-            words = [word for word in _WORD.findall(fold(name)) if len(word) > 2 or not word.isascii()]
+            words = [word for word in WORDS.findall(fold(name)) if len(word) > 2 or not word.isascii()]
             if words and not any(character.isdigit() for character in name):
                 meaning = Meaning(MONTH, month, full)
                 self._add(" ".join(words), meaning)
@@ -292,11 +297,11 @@ class Lexicon:
 
     def _add_units(self, language: str, row: dict[str, Any]) -> None:
         for name, unit in self.units.names(language, spaced=self.spaced):
-            words = [key(word) for word in _WORD.findall(fold(name))]
+            words = [key(word) for word in WORDS.findall(fold(name))]
             meaning = Meaning(UNIT, unit, True)
             if words and (len(name) > 1 or not name.isascii()):
                 self._add(name, meaning)
-                if len(words) == 1 and not self.units.is_currency(unit):  # those have patterns of their own
+                if len(words) == 1 and not self.units.has_pattern(unit):
                     self._add_stem(words[0], meaning)
         for unit, names in row.get("units", {}).items():
             for name in names.split():

@@ -1,13 +1,11 @@
 """Numbers written in figures: digits of any script, however they are grouped, and Chinese, Japanese and Korean numerals.
 
-Everything here works on text that `fold` has made: same length, so that offsets hold, but one form of digit, blank,
-dash, apostrophe and letter case.
+Everything here works on text that `letters.fold` has made.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from decimal import Decimal
 from functools import lru_cache
 
@@ -17,62 +15,6 @@ Reading = tuple[Value, ...]
 
 # Longer runs of digits are looked up as they are written, not as numbers.
 LONGEST_RUN = 30
-
-_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_BIDI = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-_CHARACTERS = {
-    **dict.fromkeys(_SPACES + _BIDI, " "),
-    **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
-    **dict.fromkeys("’‘ʼ′＇׳", "'"),
-    **dict.fromkeys("～〜∼", "~"),
-    "٫": ".",
-    "．": ".",
-    "٬": ",",
-    "،": ",",
-    "٪": "%",
-    "％": "%",
-    "﹪": "%",
-    "／": "/",
-    "⁄": "/",
-    "：": ":",
-    "＄": "$",
-    "﹩": "$",
-    "￥": "¥",
-    "￡": "£",
-    "￦": "₩",
-    "İ": "i",
-    "ı": "i",
-    "ё": "е",
-    "Ё": "е",
-}
-
-
-def _table() -> dict[int, str]:
-    table = {ord(character): plain for character, plain in _CHARACTERS.items()}
-    # Between these blocks lie ideographs, which are no decimal digits.
-    for code in (*range(0x660, 0x3400), *range(0xA000, 0xAC00), *range(0xFF10, 0xFF1A), *range(0x10000, 0x20000)):
-        if (digit := unicodedata.decimal(chr(code), None)) is not None:
-            table[code] = str(digit)
-    for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)):
-        table[code] = chr(code - 0xFEE0)
-    return table
-
-
-@lru_cache(maxsize=1)
-def _fold_table() -> dict[int, str]:
-    return _table()
-
-
-def fold(text: str) -> str:
-    """The text in lower case with plain digits, blanks, dashes and apostrophes, each character at its old place."""
-    if text.isascii():
-        return text.lower()
-    plain = text.translate(_fold_table())
-    lowered = plain.lower()
-    if len(lowered) != len(text):  # no other letter grows today; a later Unicode may bring one
-        lowered = "".join(low if len(low := letter.lower()) == 1 else letter for letter in plain)
-    return lowered
-
 
 _SEPARATORS = re.compile(r"[.,' _]")
 
@@ -144,9 +86,9 @@ _MYRIADS = {
     **{"兆": 10**12, "조": 10**12},
 }
 _SPECIAL = {"廿": 20, "卅": 30}
-EAST_ASIAN_DIGITS = "".join((*_DIGITS, *_SPECIAL))
-EAST_ASIAN_PLACES = "".join(_PLACES)
-EAST_ASIAN_MYRIADS = "".join(_MYRIADS)
+HANGUL_DIGITS = "공영일이삼사오육륙칠팔구"
+HAN_DIGITS = "".join(character for character in (*_DIGITS, *_SPECIAL) if character not in HANGUL_DIGITS)
+PLACES = "".join(_PLACES)
 
 
 @lru_cache(maxsize=4096)
@@ -202,4 +144,6 @@ def roman(token: str) -> int | None:
     if not token or _ROMAN.fullmatch(token) is None:
         return None
     values = [_ROMAN_VALUES[letter] for letter in token]
-    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )

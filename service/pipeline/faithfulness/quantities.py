@@ -117,7 +117,8 @@ class QuantityIndex:
         margin = min(Decimal(atom) * _ROUNDING, Decimal(_step(atom)))
         at = bisect_left(self._sorted, Decimal(atom) - margin)
         while at < len(self._sorted) and self._sorted[at] <= Decimal(atom) + margin:
-            if self._same_unit(self._sorted[at], found):
+            near = self._sorted[at]
+            if _step(near) < _step(atom) and self._same_unit(near, found):
                 return True
             at += 1
         return False

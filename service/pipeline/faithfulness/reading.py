@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from service.pipeline.faithfulness import dates, numerals
 from service.pipeline.faithfulness.expressions import Number, Numbers
+from service.pipeline.faithfulness.letters import fold
 from service.pipeline.faithfulness.lexicon import ABOUT, HINT, UNIT, Lexicon, lexicon
 from service.pipeline.faithfulness.records import Atom, Found
 from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, ROMAN, SIGN, WORDS, Scanner, Token
@@ -41,14 +42,15 @@ class _Reader:
         self._lexicon: Lexicon = lexicon(language)
         self._language = language
         self._text = text
-        self._folded = numerals.fold(text)
+        self._folded = fold(text)
         self._tokens = _scanner(language).tokens(text, self._folded)
         self._numbers = Numbers(self._tokens, self._folded, self._lexicon)
         self._taken: set[int] = set()
+        self._last_unit = -1  # a sign between two numbers belongs to the first: 5 € 10
 
     def read(self) -> list[Found]:
         found: list[Found] = []
-        if self._lexicon.east_asian or self._language == "vi":
+        if self._lexicon.numerals or self._language == "vi":
             found += dates.patterned(self._folded, self._language)
             spans = [(each.start, each.end) for each in found]
             self._take_within(spans)
@@ -102,7 +104,11 @@ class _Reader:
             kind = "percentage" if PERCENT in units else "amount"
         elif number.plain and self._is_year(number):
             kind = "date"
-        sure = number.sure and (number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.trusted)
+        elif not number.figures and number.first == number.last:
+            facts += [1900 + option[0] for option in options if option[0] in range(20, 100, 10)]  # type: ignore[operator]
+        sure = (number.sure or bool(units and number.figures)) and (
+            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.trusted
+        )
         return Found(
             start=number.start,
             end=number.end,
@@ -124,7 +130,12 @@ class _Reader:
         token = self._tokens[number.first]
         time = dates.pointed(token.text)
         if time is not None:
+            hour, minute = map(int, re.split("[.,]", token.text))
             options.append((time,))
+            if dates.said_with_hour(self._tokens, self._folded, number.first, number.last):
+                options.append((hour, minute))
+            elif minute == 0:
+                facts += dates.hours(hour)
         if not token.text.isdigit() or len(token.text) > 4:
             return
         value = int(token.text)
@@ -151,19 +162,36 @@ class _Reader:
     # ---- units ------------------------------------------------------------------------------------------------------
 
     def _units(self, number: Number) -> tuple[str, ...]:
+        before = self._unit_token(number.first - 1)
+        if before is not None and before.kind == SIGN and not self._folded[before.end : number.start].strip(" "):
+            names = _unit_names(before)
+            if self._lexicon.is_currency(names) and before.start != self._last_unit:
+                return names
         after = self._unit_token(number.last + 1)
         if after is not None:
             names = _unit_names(after)
             gap = self._folded[number.end : after.start]
             near = _TO_UNIT.fullmatch(gap)
-            if near or (self._lexicon.is_currency(names) and len(gap) < _SIMILAR and _TO_CURRENCY.fullmatch(gap)):
+            if near:
+                self._last_unit = after.start
+            if after.kind == SIGN and (not near or self._leads(after)):
+                names = ()
+            elif near or (self._lexicon.is_currency(names) and len(gap) < _SIMILAR and _TO_CURRENCY.fullmatch(gap)):
                 return names
-        before = self._unit_token(number.first - 1)
         if before is not None and _TO_NUMBER.fullmatch(self._folded, before.end, number.start):
             names = _unit_names(before)
             if before.kind == SIGN or self._lexicon.is_currency(names) or PERCENT in names:
                 return names
         return ()
+
+    def _leads(self, sign: Token) -> bool:
+        """Whether a sign of currency belongs to the next number: "to $5" has no gap behind it."""
+        follows = self._folded[sign.end : sign.end + 1].isdigit()
+        return (
+            follows
+            and self._folded[sign.start - 1 : sign.start] == " "
+            and self._lexicon.is_currency(_unit_names(sign))
+        )
 
     def _unit_token(self, index: int) -> Token | None:
         if 0 <= index < len(self._tokens) and index not in self._taken and self._tokens[index].first(UNIT):
@@ -191,7 +219,9 @@ class _Reader:
                 continue
             if not _RANGE.fullmatch(self._folded, first.end, second.start):
                 continue
-            values = [option[0] for option in one.options if len(option) == 1 and not isinstance(option[0], tuple | str)]
+            values = [
+                option[0] for option in one.options if len(option) == 1 and not isinstance(option[0], tuple | str)
+            ]
             scaled = tuple((numerals.times(value, second.factor),) for value in values) if second.factor != 1 else ()
             found[at] = one._replace(options=(*one.options, *scaled), units=other.units, loose=True)
         return found
@@ -210,6 +240,7 @@ def _roman(token: Token) -> Found:
     value = numerals.roman(token.text)
     written: Atom = ("figures", token.text)
     options: tuple[tuple[Atom, ...], ...] = ((written,),) if value is None else ((written,), (value,))
-    sure = value is not None and len(token.text) > 1 and set(token.text) <= set("ivx") and token.text not in ("vi", "xi")
+    sure = (
+        value is not None and len(token.text) > 1 and set(token.text) <= set("ivx") and token.text not in ("vi", "xi")
+    )
     return Found(token.start, token.end, "number", options, sure=sure, text=token.text)
-

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from service.pipeline.faithfulness import numerals
-from service.pipeline.faithfulness.lexicon import UNIT, WORD, Lexicon, Meaning, Meanings, key
+from service.pipeline.faithfulness.letters import WORD, key
+from service.pipeline.faithfulness.lexicon import UNIT, Lexicon, Meaning, Meanings
 
 # Kinds of token.
 FIGURE, NUMERAL, FRACTION, WORDS, SIGN, CLOCK_TIME, DATE, ROMAN = range(8)
@@ -16,11 +17,22 @@ FIGURE, NUMERAL, FRACTION, WORDS, SIGN, CLOCK_TIME, DATE, ROMAN = range(8)
 FRACTIONS = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "1/3", "⅔": "2/3", "⅕": "0.2", "⅛": "0.125"}
 
 _FIGURE = r"\d++(?:[.,'](?=\d)\d++|[ ](?=\d{3}(?!\d))\d{3})*+"
-_EAST = f"[{numerals.EAST_ASIAN_DIGITS}{numerals.EAST_ASIAN_PLACES}{numerals.EAST_ASIAN_MYRIADS}]"
-_EAST_LARGE = f"[{numerals.EAST_ASIAN_PLACES}{numerals.EAST_ASIAN_MYRIADS}]"
-_NUMERAL = (
-    rf"(?:\d{{1,{numerals.LONGEST_RUN}}}+(?:[.,]\d{{1,9}}+){{0,6}}+[ ]?(?={_EAST_LARGE})|(?={_EAST}))"
-    rf"{_EAST}{{1,20}}+(?:[ ]?\d{{1,4}}+(?:[.,]\d{{1,4}}+)?+(?={_EAST_LARGE}){_EAST}{{1,20}}+){{0,4}}+(?:[ ]?\d{{1,4}}(?![\d.,]))?+"
+
+
+def _numeral(digits: str, places: str, alone: str) -> str:
+    """Numerals that begin with figures, `1億2000万`, `22억 5천만`, and those of characters alone, `二十三`."""
+    led = rf"\d{{1,{numerals.LONGEST_RUN}}}+(?:[.,]\d{{1,9}}+){{0,6}}+[ ]?{places}[{digits}]{{0,9}}+"
+    more = rf"(?:[ ]?\d{{1,4}}+(?:[.,]\d{{1,4}}+)?+[ ]?{places}[{digits}]{{0,9}}+){{0,4}}+"
+    rest = rf"(?:[ ]?\d{{1,4}}+(?![.,]\d|[ ]?{places}))?+"
+    return f"{led}{more}{rest}|{alone}"
+
+
+_HAN_LARGE = "[十拾百佰千仟万萬亿億兆]"
+_HAN = f"{numerals.HAN_DIGITS}{_HAN_LARGE[1:-1]}"
+_HANGUL_LARGE = "[십백천만억조]"
+_NUMERAL = _numeral(_HAN, _HAN_LARGE, f"[{_HAN}]{{1,20}}+")
+_HANGUL_NUMERAL = _numeral(
+    _HANGUL_LARGE[1:-1], _HANGUL_LARGE, f"(?<![가-힣])[{numerals.HANGUL_DIGITS}{_HANGUL_LARGE[1:-1]}]{{2,12}}+"
 )
 _TIME = r"(?<![\d:.,])\d{1,2}(?::\d{2}(?::\d{2})?|h\d{2})(?![\d:]|[.,]\d)"
 _DATE = (
@@ -59,12 +71,12 @@ class Token(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _pattern(words: str, east_asian: bool) -> re.Pattern[str]:
+def _pattern(words: str, numeral: str) -> re.Pattern[str]:
     parts = [
         rf"(?P<date>{_DATE})",
         rf"(?P<time>{_TIME})",
         rf"(?P<sign>(?:us|c|a|hk|nt|r|s)?\$|[{_SIGNS}]|百分之)",
-        *([rf"(?P<numeral>{_NUMERAL})"] if east_asian else []),
+        *([rf"(?P<numeral>{numeral})"] if numeral else []),
         rf"(?P<figure>{_FIGURE})",
         rf"(?P<fraction>[{''.join(FRACTIONS)}])",
         rf"(?P<word>{words})",
@@ -106,7 +118,8 @@ class Scanner:
             known = [word for word in lexicon.words if not word.isascii()]
             known += [symbol for symbol in self._symbols if symbol.isalpha() and not symbol.isascii()]
             words = f"{latin}|{_trie(known)}" if known else latin
-        self._find = _pattern(words, lexicon.east_asian).finditer
+        numeral = {"": "", "hangul": _HANGUL_NUMERAL, "han": _NUMERAL}[lexicon.numerals]
+        self._find = _pattern(words, numeral).finditer
 
     def tokens(self, text: str, folded: str) -> list[Token]:
         """The tokens of a text in order; words without a meaning are left out.

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from service.pipeline.faithfulness import wording
-from service.pipeline.faithfulness.numerals import fold
+from service.pipeline.faithfulness.letters import fold, key
 
 PERCENT = "percent"
 
@@ -42,14 +42,18 @@ class Units:
             for symbol in row.get("symbols", "").split():
                 self.symbols[symbol] = (*self.symbols.get(symbol, ()), name)
             self._short.update(dict.fromkeys(row.get("short", "").split(), name))
+            stems += self._pattern(name, row)
         for name, row in table["currency"].items():
             self._codes[name] = row["codes"].split()
             for symbol in (*row.get("symbols", "").split(), *map(str.lower, row["codes"].split())):
                 self.symbols[symbol] = (*self.symbols.get(symbol, ()), name)
-            if "words" in row:
-                self._literal += [(word, name) for word in row["words"].split() if word.isalpha() and not word.isascii()]
-                stems.append(f"(?P<{name}>{'|'.join(fold(word) for word in row['words'].split())})")
-        self._currencies = re.compile("|".join(stems))
+            stems += self._pattern(name, row)
+        self._patterns = re.compile("|".join(stems))
+
+    def _pattern(self, name: str, row: dict[str, Any]) -> list[str]:
+        words = row.get("words", "").split()
+        self._literal += [(word, name) for word in words if word.isalpha() and not word.isascii()]
+        return [f"(?P<{name}>{'|'.join(key(fold(word)) for word in words)})"] if words else []
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> Units:
@@ -59,10 +63,14 @@ class Units:
         return cls._one
 
     @lru_cache(maxsize=20_000)  # noqa: B019 - there is one table
-    def currency(self, word: str) -> tuple[str, ...]:
-        """Classes of currency whose name a word is in some language; empty for other words."""
-        found = self._currencies.fullmatch(word)
+    def named(self, word: str) -> tuple[str, ...]:
+        """Classes whose name a word is in some language, by the patterns of the table; empty for other words."""
+        found = self._patterns.fullmatch(word)
         return (str(found.lastgroup),) if found else ()
+
+    def has_pattern(self, name: str) -> bool:
+        """Whether the names of a class are found by a pattern."""
+        return name in self._patterns.groupindex
 
     def is_short(self, name: str) -> bool:
         """Whether a name is the abbreviation of a unit."""

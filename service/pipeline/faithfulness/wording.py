@@ -50,7 +50,7 @@ def months(language: str) -> Iterator[tuple[str, int, bool]]:
         for form in ("MMMM", "LLLL", "MMM", "LLL"):
             formatter = _formatter(f"{{d,date,{form}}}", locale)
             for month in range(1, 13):
-                yield formatter.format({"d": datetime(2024, month, 5)}), month, len(form) > 3  # noqa: DTZ001
+                yield formatter.format({"d": datetime(2024, month, 5)}), month, len(form) > 3
 
 
 def magnitudes(language: str) -> Iterator[tuple[str, int]]:
