@@ -16,6 +16,7 @@ _YEARS = range(1000, 2200)
 # Between a day and its month: "5. März", "5 de marzo", "5th of March", "March the 5th".
 _BEFORE = re.compile(r"[.ºª°]?(?:-?[^\W\d_]{1,3})?\.?[ \-]{0,2}(?:[^\W\d_]{1,4}[ '])?")
 _AFTER = re.compile(r"[.,]?[ \-]{0,2}(?:[^\W\d_]{1,4}[ '])?")
+_LAST_WORD = re.compile(r"([^\W\d_]+) $")
 _YEAR_AFTER = re.compile(r"(?:-?[^\W\d_]{1,3}(?=\W))?[.,']{0,2}[ \-]{0,2}(?:[^\W\d_.]{1,4}[. ]{1,2})?")
 # How far a day or a year of a source may be from its month.
 _REACH = 30
@@ -99,7 +100,7 @@ def _number(text: str | None) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def named(tokens: list[Token], text: str, folded: str, taken: set[int]) -> list[Found]:
+def named(tokens: list[Token], text: str, folded: str, taken: set[int], before_month: frozenset[str]) -> list[Found]:
     """Dates with the name of a month; the tokens of each that is certain are added to `taken`."""
     found = []
     for index, token in enumerate(tokens):
@@ -121,7 +122,8 @@ def named(tokens: list[Token], text: str, folded: str, taken: set[int]) -> list[
         if month.sure:
             sure = day is not None or len(token.meanings) == 1
         else:
-            sure = day is not None and marked
+            lead = _LAST_WORD.search(folded, max(0, token.start - 12), token.start)
+            sure = marked and (day is not None or (lead is not None and lead[1] in before_month))
         found.append(whole._replace(sure=sure, facts=(*whole.facts, *_around(tokens, index, month.value))))
         if sure:
             taken.update(places)

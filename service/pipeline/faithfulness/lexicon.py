@@ -67,6 +67,7 @@ class Lexicon:
         trusted: whether a spelled number of an output may be doubted.
         units: the table of units.
         symbols: signs and codes with the classes of unit each may mean.
+        before_month: words before a name that is certainly a month then.
         conjunction: the "and" that is written together with the next word; empty where there is none.
     """
 
@@ -82,6 +83,7 @@ class Lexicon:
         self.symbols = self.units.symbols
         self._unsure = {key(fold(word)) for word in row.get("unsure", "").split()}
         self._prefixes = tuple(map(key, row.get("prefixes", "").split()))
+        self.before_month = frozenset(row.get("before_month", "").split())
         self.conjunction = row.get("conjunction", "")
         self._stems: dict[str, Meanings] = {}
         self._hints: dict[str, Value] = {}

@@ -54,7 +54,7 @@ class _Reader:
             found += dates.patterned(self._folded, self._language)
             spans = [(each.start, each.end) for each in found]
             self._take_within(spans)
-        found += dates.named(self._tokens, self._text, self._folded, self._taken)
+        found += dates.named(self._tokens, self._text, self._folded, self._taken, self._lexicon.before_month)
         found += self._all_numbers()
         return sorted(found, key=lambda each: each[:2])
 
@@ -82,9 +82,7 @@ class _Reader:
             elif token.kind == ROMAN:
                 found.append(_roman(token))
             else:
-                hint = token.first(HINT)
-                if hint is not None:
-                    found.append(_hinted(token, hint.value))
+                found += [_hinted(token, hint.value) for hint in token.meanings if hint.kind == HINT]
                 number = self._numbers.at(index)
                 if number is not None:
                     step = max(1, number.last - index + 1)
@@ -146,6 +144,8 @@ class _Reader:
             if value % 10 == 0:
                 facts.append(1900 + value)
             before = self._folded[max(0, token.start - 5) : token.start]
+            if before[-1:].isalpha():
+                facts.append(2000 + value)  # SS19
             if before.endswith("'"):
                 options += [(1900 + value,), (2000 + value,)]
             elif before[-1:] in "-/" and before[:4].isdigit() and len(before) == 5:
