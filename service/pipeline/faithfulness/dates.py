@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from service.pipeline.faithfulness.lexicon import CARDINAL, CLOCK, MONTH, ORDINAL
+from service.pipeline.faithfulness.meanings import CARDINAL, CLOCK, MONTH, ORDINAL
 from service.pipeline.faithfulness.numerals import Value, east_asian
 from service.pipeline.faithfulness.records import Atom, Found
 from service.pipeline.faithfulness.scan import FIGURE, WORDS, Token

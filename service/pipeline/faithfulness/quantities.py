@@ -35,12 +35,13 @@ class QuantityIndex:
         self._language = languages.canonical(language) or ""
         self._facts: set[Atom] = set()
         self._units: dict[Value, set[str]] = {}
-        self._table = lexicon(self._language).units
+        vocabulary = lexicon(self._language).vocabulary
+        self._table = vocabulary.units
         self._measured: list[tuple[Value, str]] = []
         for found in quantities(text, self._language):
             self._add(found)
         self._sorted: list[Value] | None = None
-        self._knows_words = lexicon(self._language).numbers
+        self._knows_words = vocabulary.numbers
 
     def unsupported(self, output: str, language: str) -> tuple[Unsupported, ...]:
         """The quantities of an output that the source does not have, in order.

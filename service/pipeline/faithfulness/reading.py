@@ -8,7 +8,8 @@ from functools import lru_cache
 from service.pipeline.faithfulness import dates, numerals
 from service.pipeline.faithfulness.expressions import Number, Numbers
 from service.pipeline.faithfulness.letters import fold
-from service.pipeline.faithfulness.lexicon import ABOUT, HINT, UNIT, Lexicon, lexicon
+from service.pipeline.faithfulness.lexicon import Lexicon, lexicon
+from service.pipeline.faithfulness.meanings import ABOUT, HINT, UNIT
 from service.pipeline.faithfulness.records import Atom, Found
 from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, ROMAN, SIGN, WORDS, Scanner, Token
 from service.pipeline.faithfulness.units import PERCENT
@@ -50,11 +51,11 @@ class _Reader:
 
     def read(self) -> list[Found]:
         found: list[Found] = []
-        if self._lexicon.numerals or self._language == "vi":
+        if self._lexicon.vocabulary.numerals or self._language == "vi":
             found += dates.patterned(self._folded, self._language)
             spans = [(each.start, each.end) for each in found]
             self._take_within(spans)
-        found += dates.named(self._tokens, self._text, self._folded, self._taken, self._lexicon.before_month)
+        found += dates.named(self._tokens, self._text, self._folded, self._taken, self._lexicon.vocabulary.before_month)
         found += self._all_numbers()
         return sorted(found, key=lambda each: each[:2])
 
@@ -105,7 +106,7 @@ class _Reader:
         elif not number.figures and number.first == number.last:
             facts += [1900 + option[0] for option in options if option[0] in range(20, 100, 10)]  # type: ignore[operator]
         sure = (number.sure or bool(units and number.figures)) and (
-            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.trusted
+            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.vocabulary.trusted
         )
         return Found(
             start=number.start,
