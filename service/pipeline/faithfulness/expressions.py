@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from service.pipeline.faithfulness import numerals
 from service.pipeline.faithfulness.meanings import AND, CARDINAL, DOZEN, MAGNITUDE, ORDINAL, PART
-from service.pipeline.faithfulness.numerals import Reading, Value, times
-from service.pipeline.faithfulness.records import Atom
+from service.pipeline.faithfulness.numerals import Value, times
+from service.pipeline.faithfulness.records import Atom, singles
 from service.pipeline.faithfulness.scaling import BEFORE_MAGNITUDE, Number, fraction, plus
 from service.pipeline.faithfulness.scan import FIGURE, FRACTION, FRACTIONS, NUMERAL, WORDS, Token
 from service.pipeline.faithfulness.spelled import Spelled
@@ -52,7 +52,7 @@ class Numbers(Spelled):
         if not read:
             return number
         self._add_fraction(number)
-        self._scale(number, list(read))
+        self._scale(number)
         return number
 
     def _add_fraction(self, number: Number) -> None:
@@ -60,35 +60,33 @@ class Numbers(Spelled):
         part, at = self.part_after(number.last)
         if part is not None:
             token = self._tokens[at]
-            whole = [option for option in number.options if len(option) == 1 and isinstance(option[0], int)]
-            number.options += [(plus(option[0], part),) for option in whole]  # type: ignore[arg-type]
+            number.options += [(plus(value, part),) for value in singles(number.options) if isinstance(value, int)]
             if token.kind == FRACTION or at + 1 < len(self._tokens):
                 number.last, number.end = at, token.end
 
-    def _scale(self, number: Number, read: list[Reading]) -> None:
+    def _scale(self, number: Number) -> None:
         """Takes the magnitudes that follow: "1.5 billion", "5 Mio.", "50 लाख", "5k"."""
-        attached = _ATTACHED.match(self._folded, number.end)
-        spaced = (
-            _ATTACHED.match(self._folded, number.end + 1) if self._folded[number.end : number.end + 1] == " " else None
-        )
+        letters = _ATTACHED.match(self._folded, number.end)
+        if letters is None and self._folded[number.end : number.end + 1] == " ":
+            letters = _ATTACHED.match(self._folded, number.end + 1)
+            if letters is not None and not self._currency_near(number, letters.end()):
+                letters = None
         factor, number.last, number.end, known = self.magnitudes(number.last, number.end)
-        if factor == 1 and (attached or (spaced and self._currency_near(number, spaced.end()))):
-            letters = (attached or spaced)[1]  # type: ignore[index]
-            number.end = (attached or spaced).end()  # type: ignore[union-attr]
+        plain = [(value,) for value in singles(number.options)]
+        if factor != 1:
+            number.factor, number.sure = factor, True
+            number.options = [(times(value, factor),) for (value,) in plain]
+            if not known:
+                number.options += plain
+            self._add_smaller(number)
+        elif letters is not None:
+            number.end = letters.end()
             if number.last + 1 < len(self._tokens) and self._tokens[number.last + 1].end == number.end:
                 number.last += 1
-            number.factor, number.sure = _LETTERS[letters], True
-            scaled = [(times(option[0], number.factor),) for option in read if len(option) == 1]
-            number.options = [*scaled, *number.options] if letters in ("k", "m", "b", "tn") else list(scaled)
-            return
-        if factor == 1:
-            return
-        number.factor, number.sure = factor, True
-        plain = [option for option in number.options if len(option) == 1 and not isinstance(option[0], tuple | str)]
-        number.options = [(times(option[0], factor),) for option in plain]  # type: ignore[arg-type]
-        if not known:
-            number.options += plain
-        self._add_smaller(number)
+            number.factor, number.sure = _LETTERS[letters[1]], True
+            scaled: list[tuple[Atom, ...]] = [(times(value, number.factor),) for (value,) in plain]
+            # "5m" may be five metres; "5bn" is nothing else.
+            number.options = [*scaled, *number.options] if letters[1] in ("k", "m", "b", "tn") else scaled
 
     def _currency_near(self, number: Number, end: int) -> bool:
         """Whether a sign of currency stands before a number or after its letter, "$5 m", "5 M€"."""
@@ -116,8 +114,8 @@ class Numbers(Spelled):
             group = times(read[0][0], factor)
             if group >= below:
                 return
-            number.facts += [group, *(value for option in number.options for value in option)]
-            number.options = [(plus(option[0], group),) for option in number.options]  # type: ignore[arg-type]
+            number.facts += [group, *singles(number.options)]
+            number.options = [(plus(value, group),) for value in singles(number.options)]
             number.last, number.end, below = last, end, factor
 
     def _numeral(self, index: int) -> Number | None:
@@ -174,7 +172,8 @@ class Numbers(Spelled):
         part = token.first(PART)
         value: Value = part.value if part is not None else Decimal("0.5")
         number = Number(index, index, token.start, token.end, [(value,)], sure=False)
-        number.facts = [abs(value), *(("half",) if abs(value) == Decimal("0.5") else (4,))]
+        number.facts = [abs(value)]
+        number.facts.append("half" if abs(value) == Decimal("0.5") else 4)
         at = index + 1
         if at < len(self._tokens):
             following = self._tokens[at]
@@ -191,55 +190,5 @@ class Numbers(Spelled):
                     number = whole
                     number.first, number.start, number.sure = index, token.start, False
                     number.facts += [abs(value), "half"]
-                    number.options += [
-                        (plus(option[0], step),)  # type: ignore[arg-type]
-                        for option in number.options
-                        if len(option) == 1 and not isinstance(option[0], tuple | str)
-                    ]
-        return number
-
-    def _fraction(self, index: int) -> Number:
-        token = self._tokens[index]
-        value = fraction(token.text)
-        number = Number(index, index, token.start, token.end, [(value,)], figures=True)
-        if FRACTIONS[token.text].startswith(("1/", "2/")):
-            above, below = map(int, FRACTIONS[token.text].split("/"))
-            number.options.append((below,))
-            number.facts += [above, below]
-        elif value == Decimal("0.5"):
-            number.options.append(("half",))
-            number.facts.append("half")
-        else:
-            number.options.append((4,))
-        self.scale_words(number)
-        return number
-
-    def _part(self, index: int) -> Number:
-        """A half, alone or of something: "half a million", "साढ़े तीन"."""
-        token = self._tokens[index]
-        part = token.first(PART)
-        value: Value = part.value if part is not None else Decimal("0.5")
-        number = Number(index, index, token.start, token.end, [(value,)], sure=False)
-        number.facts = [abs(value), *(("half",) if abs(value) == Decimal("0.5") else (4,))]
-        at = index + 1
-        if at < len(self._tokens):
-            following = self._tokens[at]
-            gap = self._folded[token.end : following.start]
-            magnitude = following.first(MAGNITUDE)
-            if magnitude is not None and BEFORE_MAGNITUDE.fullmatch(gap) and value > 0:
-                number.last, number.end = at, following.end
-                number.options = [(times(value, magnitude.value),)]
-                number.factor = magnitude.value
-            elif gap == " " and (following.kind == FIGURE or following.first(CARDINAL)):
-                whole = self.at(at)
-                if whole is not None and whole.factor != 0:
-                    step = times(value, whole.factor)
-                    number = whole
-                    number.first, number.start, number.sure = index, token.start, False
-                    number.facts += [abs(value), "half"]
-                    number.options += [
-                        (plus(option[0], step),)  # type: ignore[arg-type]
-                        for option in number.options
-                        if len(option) == 1 and not isinstance(option[0], tuple | str)
-                    ]
+                    number.options += [(plus(each, step),) for each in singles(number.options)]
         return number

@@ -115,18 +115,13 @@ class Lexicon:
     def phrases_from(self, word: str) -> list[Phrase]:
         """Meanings of several words of which a folded word is the first, the longest first."""
         first = key(word)
-        found = self._words.phrases.get(first)
-        if found is None and self._words.prefixes:
-            found = next(
-                (
-                    phrases
-                    for prefix in self._words.prefixes
-                    if first.startswith(prefix)
-                    and (phrases := self._words.phrases.get(first[len(prefix) :])) is not None
-                ),
-                None,
-            )
-        return found or []
+        known = self._words.phrases
+        if first in known:
+            return known[first]
+        for prefix in self._words.prefixes:
+            if first.startswith(prefix) and (found := known.get(first[len(prefix) :])):
+                return found
+        return []
 
     def _join(self, word: str) -> Value | None:
         """The value of numbers written as one word, `zweihundertfünfzig`."""

@@ -10,7 +10,7 @@ from service.pipeline.faithfulness import numerals
 from service.pipeline.faithfulness.lexicon import Lexicon
 from service.pipeline.faithfulness.meanings import AND, DOZEN, MAGNITUDE, PART
 from service.pipeline.faithfulness.numerals import Value, times
-from service.pipeline.faithfulness.records import Atom
+from service.pipeline.faithfulness.records import Atom, singles
 from service.pipeline.faithfulness.scan import FRACTION, FRACTIONS, Token
 
 _CLOSE = re.compile(r"[ \n]{0,2}-?[ ]?|\.[ ]?")
@@ -95,7 +95,7 @@ class Scaling:
         factor, last, end, known = self.magnitudes(number.last, number.end)
         if factor != 1:
             number.last, number.end, number.factor = last, end, factor
-            scaled = [(times(option[0], factor),) for option in number.options]  # type: ignore[arg-type]
+            scaled: list[tuple[Atom, ...]] = [(times(value, factor),) for value in singles(number.options)]
             number.options = scaled if known else [*scaled, *number.options]
 
 

@@ -6,6 +6,7 @@ import re
 
 from service.pipeline.faithfulness.meanings import AND, CARDINAL, DOZEN, MAGNITUDE, ORDINAL, Meaning
 from service.pipeline.faithfulness.numerals import Value, times
+from service.pipeline.faithfulness.records import singles
 from service.pipeline.faithfulness.scaling import BEFORE_MAGNITUDE, Number, Scaling, plus
 from service.pipeline.faithfulness.scan import WORDS, Token
 
@@ -35,7 +36,7 @@ class Spelled(Scaling):
         number.sure = composed.sure
         part, at = self.part_after(last)
         if part is not None:
-            number.facts += [*(value for option in number.options for value in option), part]
+            number.facts += [*singles(number.options), part]
             step = times(part, composed.factor)
             number.options = [*number.options, (plus(composed.value, step),), (plus(composed.value, part),)]
             number.last, number.end, number.sure = at, tokens[at].end, False

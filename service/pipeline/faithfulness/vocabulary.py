@@ -138,10 +138,9 @@ class Vocabulary:
         for number, spellings in spelled.get("ordinals", {}).items():
             for spelling in spellings:
                 self._add(spelling, Meaning(ORDINAL, number, True))
-        for number, spellings in cardinals.items():
-            if number >= 100:
-                for spelling in spellings:
-                    self._add_large(spelling, number)
+        for number in (number for number in cardinals if number >= 100):
+            for spelling in cardinals[number]:
+                self._add_large(spelling, number)
         for words, factor in wording.magnitudes(self._language):
             parts = [key(word) for word in WORDS.findall(fold(words))]
             composed = len(parts) > 1 and all(part in self.words for part in parts)
