@@ -62,7 +62,8 @@ def magnitudes(language: str) -> Iterator[tuple[str, int]]:
                 written = _INVISIBLE.sub("", formatter.format({"n": factor * 10**power}))
                 figures = _FIGURES.search(written)
                 words = _FIGURES.sub(" ", written).strip(" .\u00a0")
-                if figures and words:
+                # A longer number would be a grouped one.
+                if figures and words and len(figures[0]) < 4:
                     shown = float(figures[0].replace(",", "."))
                     yield words, round(factor * 10**power / shown)
 
