@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import sentencex
 from icu4py.breakers import CharacterBreaker, SentenceBreaker
 
-from service.pipeline.joints import ABBREVIATED, continues
+from service.pipeline import unstopped
+from service.pipeline.joints import ABBREVIATED, continues, more_ends
 from service.records import Block, Sentence
 
 # Longest sentence handed on, whatever the text: a bound for engines, far above what people write.
@@ -72,11 +73,11 @@ def _ends(text: str, language: str) -> list[int]:
     """Where the sentences of one block end; the last end is the length of the text."""
     plain = _SURROGATES.sub("\ufffd", text.translate(_BLANK_OF))
     base = language.split("-")[0]
-    ends = _refine(plain, _windowed(plain, base), 0, _more_stops)
+    ends = _refine(plain, _windowed(plain, base), 0, lambda span: _more_stops(span, base))
     dense = 3 if base in _DENSE else 1
     ends = _refine(plain, ends, _LONG_QUOTED // dense, lambda span: _inside_quotes(span, base))
     if base in _UNSTOPPED:
-        ends = _refine(plain, ends, _PHRASES, _phrases)
+        ends = _refine(plain, ends, _PHRASES, lambda span: _phrases(span, base))
     ends = _refine(plain, ends, _LONG // dense, _icu_careful)
     return _joined(plain, sorted({_at_quotes(plain, end) for end in ends}), base)
 
@@ -140,8 +141,8 @@ def _summed(pieces: Iterable[str]) -> list[int]:
     return ends
 
 
-def _more_stops(text: str) -> list[int]:
-    return [match.end() for match in _MORE_STOPS.finditer(text)]
+def _more_stops(text: str, language: str) -> list[int]:
+    return sorted({*(match.end() for match in _MORE_STOPS.finditer(text)), *more_ends(text, language)})
 
 
 def _inside_quotes(text: str, language: str) -> list[int]:
@@ -165,8 +166,10 @@ def _at_quotes(text: str, end: int) -> int:
     return end
 
 
-def _phrases(text: str) -> list[int]:
-    """Boundaries at blanks, each stretch at least `_PHRASES` long."""
+def _phrases(text: str, language: str) -> list[int]:
+    """Boundaries at blanks: by what the words say, else each stretch at least `_PHRASES` long."""
+    if language in unstopped.languages():
+        return unstopped.ends(text, language)
     ends = []
     start = 0
     for match in _BLANK.finditer(text):
