@@ -14,9 +14,10 @@ _TABLE = Path(__file__).parents[1] / "data" / "abbreviations.toml"
 # A full stop after these is more often an abbreviation or an ordinal than the end of a sentence.
 ABBREVIATED = re.compile(r"(?:^|[\s(\"“„«.\-])[^\W\d_]{1,3}\.\s*$")
 _NUMBERED = re.compile(r"(?:^|(?P<before>\S)\s+|[(\"“„«])[0-9]{1,2}\.\s*$")
-_ORDINAL_STOP = frozenset(
-    "az bs cs da de et eu fi fo hr hu is lb lv mk nb nn pl sk sl sr tr".split()  #
-)
+_ORDINAL_STOP = frozenset([
+    "az", "bs", "cs", "da", "de", "et", "eu", "fi", "fo", "hr", "hu", "is",
+    "lb", "lv", "mk", "nb", "nn", "pl", "sk", "sl", "sr", "tr",
+])  # fmt: skip
 # Here a capital after an ordinal says nothing: nouns are written with one, or names of wars and kings follow.
 _CAPITAL_AFTER_ORDINAL = frozenset({"az", "da", "de", "lb", "tr"})
 
@@ -30,6 +31,8 @@ _UNSTOPPED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff][.]\\s*$")
 # The last word before a boundary, without the full stop, and the word before it.
 _LAST_WORDS = re.compile(r"(?:^|(?P<before>\S+)\s+|\s)[(\[\"“„«'’]?(?P<last>[^\s.]+(?:\.-?[^\s.]+)*)\.\s*$")
 _WINDOW = 48
+_FIRST_WORD = re.compile(r"\W")
+_ROMAN = re.compile(r"[IVX]{2,5}|[LCIVX]{3,7}")
 # Nothing that starts like this starts a sentence: a mark that goes with what is before it, or a reporting clause.
 _FOLLOWS = re.compile(r"[,;:)\]}]|[»”]\s?[,;:.]|[—–-]\s*(?P<lower>[^\W\d_])")
 _CLOSED = re.compile(r"[.!?…][\"'”’»“]\s*$")
@@ -91,7 +94,7 @@ def _whole_in_brackets(text: str, closing: int) -> bool:
     if opening < 0 or not text[opening + 1 : opening + 2].isupper() or " " not in text[opening:closing]:
         return False
     before = text[max(0, opening - 3) : opening].rstrip()
-    return not before or before[-1] in ".!?…\"”"
+    return not before or before[-1] in '.!?…"”'
 
 
 def continues(text: str, start: int, end: int, after: str, language: str) -> bool:
@@ -146,7 +149,7 @@ def _is_ordinal(text: str, before: int, end: int, after: str, language: str) -> 
     if language not in _ORDINAL_STOP:
         return False
     if language in _CAPITAL_AFTER_ORDINAL:
-        return re.match(r"\w*", after)[0].casefold() not in _short_forms(language).starters  # type: ignore[index]
+        return _FIRST_WORD.split(after, 1)[0].casefold() not in _short_forms(language).starters
     return not after[0].isupper()
 
 
@@ -168,6 +171,8 @@ def _is_short_form(text: str, start: int, end: int, after: str, language: str) -
     touching = not text[end - 1].isspace()
     if touching and len(last) <= 3 and last.isupper() and after[0].isalpha():
         return True  # the halves of a short form that is written without a blank
+    if previous is None and _ROMAN.fullmatch(last):
+        return True  # the mark of a list, or the number of a king
     # Letters of a name: at the start, after another initial or after a capitalized word.
     if len(last) != 1 or not last.isupper() or not after[0].isupper():
         return False

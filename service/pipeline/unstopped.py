@@ -89,7 +89,7 @@ def _odds(before: str, after: str, language: str) -> float:
         odds -= 0.5
     if last in "?!":
         odds += 2.0
-    elif last in "\"”":
+    elif last in '"”':
         odds += 0.5
     return odds
 
