@@ -24,8 +24,8 @@ _SAMPLE_CHARACTERS = 800
 _SAMPLE_PIECES = 4
 
 # Answered only above this confidence, by how many letters there are; see bench/langid.py.
-_LEAST_CONFIDENCE = 0.35
-_LEAST_CONFIDENCE_SHORT = ((12, 0.78), (20, 0.66))
+_LEAST_CONFIDENCE = 0.4
+_LEAST_CONFIDENCE_SHORT = ((12, 0.71), (20, 0.62))
 # A second script with this share of the letters is answered as an alternative.
 _SECOND_SCRIPT = 0.15
 
@@ -44,6 +44,9 @@ _NOISE = re.compile(
     r"|[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
 )
 _BLANKS = re.compile(r"\s+")
+# Laughter and keys held down.
+_REPEATED = re.compile(r"(?:(\w{1,3})\1{2,}\w{0,2}\W*)+")
+_REPEATED_CHARACTERS = 40
 _PARAGRAPH = re.compile(r"\n+")
 # Source code: its signs are that much of what is written.
 _CODE = re.compile(r"[{}();=<>\[\]&|+*\\$_]|->|::|//|[\w\]]\.[a-z]\w*\(")
@@ -91,7 +94,7 @@ def detect(text: str, top: int = 3) -> Detection:
     candidates = tuple(Candidate(code, confidence) for code, confidence in ranked[:top])
     code, confidence = ranked[0]
     # A Han character or two make a word.
-    if confidence < _least_confidence(scripts.total() + 5 * scripts["Hani"]) or _is_code(text):
+    if confidence < _least_confidence(scripts.total() + 5 * scripts["Hani"]) or _is_no_language(text, cleaned):
         return Detection(UNDETERMINED, 0.0, candidates)
     return Detection(code, confidence, candidates)
 
@@ -100,8 +103,10 @@ def _least_confidence(letters: int) -> float:
     return next((least for below, least in _LEAST_CONFIDENCE_SHORT if letters < below), _LEAST_CONFIDENCE)
 
 
-def _is_code(text: str) -> bool:
-    """Whether a text is source code rather than language."""
+def _is_no_language(text: str, cleaned: str) -> bool:
+    """Whether a text is source code or mere noise rather than language."""
+    if len(cleaned) <= _REPEATED_CHARACTERS and _REPEATED.fullmatch(cleaned):
+        return True
     piece = _pieces(text, _SAMPLE_CHARACTERS)
     signs = _CODE.findall(piece)
     return len(set(signs)) > 3 and len(signs) > _CODE_SHARE * len(piece)

@@ -28,8 +28,8 @@ _PHRASES = 120
 _UNSTOPPED = frozenset({"th", "lo"})
 # A character of these says about as much as three letters.
 _DENSE = frozenset({"zh", "ja"})
-# One call for a huge block would hold all its boundaries at once.
-_WINDOW = 100_000
+# sentencex takes time with the square of the quotation marks in one call, and holds all its boundaries at once.
+_WINDOW = 6000
 
 # Wide blanks make sentencex panic, line breaks would split hard-wrapped text.
 _BLANK_OF = dict.fromkeys(
@@ -42,6 +42,8 @@ _OPENING = frozenset("“„‟«‹「『([{（［【《〈¿¡")
 _EITHER = frozenset("\"'”»›")
 _CLOSING = frozenset('"”»›’」』')
 _AFTER_QUOTE = frozenset(' "”»›’」』')
+# More marks than this in a row are no quotation.
+_MARKS = 8
 # Stops that sentencex passes over.
 _MORE_STOPS = re.compile(r"[។៕]+[”»\"]?|…[”»\"]?(?=\s+[^\W\d_a-zа-я])")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -158,10 +160,16 @@ def _at_quotes(text: str, end: int) -> int:
     if end >= len(text):
         return end
     start = end
-    while end > 1 and (text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")):
+    while end > max(1, start - _MARKS) and (
+        text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")
+    ):
         end -= 1
     if end == start and text[end - 1] != " ":
-        while end < len(text) and text[end] in _CLOSING and (end + 1 == len(text) or text[end + 1] in _AFTER_QUOTE):
+        while (
+            end < min(len(text), start + _MARKS)
+            and text[end] in _CLOSING
+            and (end + 1 == len(text) or text[end + 1] in _AFTER_QUOTE)
+        ):
             end += 1
     return end
 

@@ -18,7 +18,7 @@ TABLE = Path(__file__).parents[1] / "data" / "language_grams.npz"
 NONE = "none"
 LONGEST_GRAM = 5
 # A longer text is told well enough without.
-_SAMPLE_CHARACTERS = 400
+_SAMPLE_CHARACTERS = 240
 
 # Marks of these scripts belong to words but are no `\w`.
 _BETWEEN_WORDS = re.compile(r"(?:[^\w\u0300-\u036f\u064b-\u0655\u0670\u0900-\u0963\u0970-\u097f]|[\d_])+")

@@ -259,8 +259,6 @@ _PIECES = st.sampled_from(
         "\u0301",
         "\ud800",
         "\x00",
-    ]
-    + [
         "Dr. ",
         "z. B. ",
         "5. ",
@@ -309,10 +307,10 @@ def test_every_character_is_in_one_sentence(text: str, language: str) -> None:
 def test_work_grows_with_the_text(language: str, unit: str) -> None:
     """Four times the text takes about four times as long."""
     spent = []
-    for characters in (25_000, 100_000):
+    for characters in (8_000, 32_000):
         text = unit * (characters // len(unit))
         runs = []
-        for _ in range(3):
+        for _ in range(2):
             start = time.perf_counter()
             split(text, language)
             runs.append(time.perf_counter() - start)
