@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,8 @@ _LEAST_CONFIDENCE_SHORT = ((12, 0.71), (20, 0.62))
 _SECOND_SCRIPT = 0.15
 
 # Paragraphs are looked at in pieces of about this size, so many of them.
-_PIECE_CHARACTERS = 240
-_PIECES = 8
+_PIECE_CHARACTERS = 200
+_PIECES = 6
 # A piece counts as in another language only when it is that sure, and such pieces are that much of the text.
 _SURE = 0.85
 _OTHER_SHARE = 0.12
@@ -56,6 +56,14 @@ _lock = threading.Lock()
 _loaded: list[Model] = []
 
 _Ranked = list[tuple[str, float]]
+
+
+class _Lettered(NamedTuple):
+    """A cleaned text, the characters in it, and whether a quick look at it is enough."""
+
+    text: str
+    letters: Counter[str]
+    quick: bool
 
 
 def load() -> None:
@@ -138,23 +146,29 @@ def _by_paragraph(text: str) -> _Ranked:
     if "\n" not in text:
         return []
     pieces = _paragraphs(text)
-    if len(pieces) < 2:
+    # Most texts are in one language, which a quick look at each piece is enough to see.
+    if len(pieces) < 2 or not _shares(pieces, quick=True):
         return []
-    shares: Counter[str] = Counter()
+    return _shares(pieces, quick=False)
+
+
+def _shares(pieces: list[str], *, quick: bool) -> _Ranked:
+    """Languages of the pieces by their share; nothing unless two of them are sure and long enough."""
+    shares: dict[str, float] = {}
     sure: Counter[str] = Counter()
     for piece in pieces:
         cleaned = _sample(piece)
         letters = Counter(cleaned)
         scripts = count_scripts(letters)
-        ranked = _rank(cleaned, letters, scripts) if scripts else []
+        ranked = _rank(cleaned, letters, scripts, quick=quick) if scripts else []
         for code, confidence in ranked:
-            shares[code] += confidence * scripts.total()  # type: ignore[assignment]
+            shares[code] = shares.get(code, 0.0) + confidence * scripts.total()
         if ranked and ranked[0][1] >= _SURE:
             sure[ranked[0][0]] += scripts.total()
     total = sum(shares.values())
-    if sum(1 for letters_of in sure.values() if letters_of >= _OTHER_SHARE * total) < 2:
+    if sum(count >= _OTHER_SHARE * total for count in sure.values()) < 2:
         return []
-    return [(code, share / total) for code, share in shares.most_common()]
+    return sorted(((code, share / total) for code, share in shares.items()), key=lambda pair: -pair[1])
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -172,7 +186,7 @@ def _paragraphs(text: str) -> list[str]:
     return [part[:_PIECE_CHARACTERS] for part in gathered]
 
 
-def _rank(text: str, letters: Counter[str], scripts: Counter[str]) -> _Ranked:
+def _rank(text: str, letters: Counter[str], scripts: Counter[str], *, quick: bool = False) -> _Ranked:
     """Candidates with their probabilities, best first."""
     # A Han character carries about as much as a short word.
     weight = {script: times * (3 if script == "Hani" else 1) for script, times in scripts.items() if script != OTHER}
@@ -182,16 +196,17 @@ def _rank(text: str, letters: Counter[str], scripts: Counter[str]) -> _Ranked:
     total = sum(weight.values())
     if first in ("Hani", "Kana", "Hang"):
         return _rank_east_asian(letters, scripts)
-    ranked = _rank_script(text, letters, first, weight[first] / total, scripts[first])
+    lettered = _Lettered(text, letters, quick)
+    ranked = _rank_script(lettered, first, weight[first] / total, scripts[first])
     for script in others[:1]:
         share = weight[script] / total
         if share >= _SECOND_SCRIPT and scripts[script] > 3 and script not in ("Hani", "Kana", "Hang"):
-            ranked += _rank_script(text, letters, script, share, scripts[script])
+            ranked += _rank_script(lettered, script, share, scripts[script])
             ranked.sort(key=lambda pair: -pair[1])
     return ranked
 
 
-def _rank_script(text: str, letters: Iterable[str], script: str, share: float, count: int) -> _Ranked:
+def _rank_script(given: _Lettered, script: str, share: float, count: int) -> _Ranked:
     """Candidates written in one script, their probabilities multiplied by its share of the text."""
     if not _loaded:
         load()
@@ -202,8 +217,8 @@ def _rank_script(text: str, letters: Iterable[str], script: str, share: float, c
     among = model.shared.get(script)
     if among is None:
         return []
-    foreign = {ord(letter): " " for letter in letters if script_of(letter) not in ("", script)}
-    found = model.chances(text.translate(foreign) if foreign else text, among)
+    foreign = {ord(letter): " " for letter in given.letters if script_of(letter) not in ("", script)}
+    found = model.chances(given.text.translate(foreign) if foreign else given.text, among, quick=given.quick)
     if found is None:
         return []
     chances, none = found

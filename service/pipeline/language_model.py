@@ -90,20 +90,23 @@ class Model:
             script: Candidates(script, found, labels, table) for script, found in scripts.items() if len(found) > 1
         }
 
-    def chances(self, text: str, among: Candidates) -> tuple[NDArray[np.float32], float] | None:
+    def chances(self, text: str, among: Candidates, *, quick: bool) -> tuple[NDArray[np.float32], float] | None:
         """The probability of each candidate, and that the text is no language; None when nothing in it is known.
 
         Args:
             text: letters of one script, a few hundred; its case is kept.
             among: the candidates.
+            quick: by the first opinion alone; enough to notice a language that is no neighbour.
         """
         # Blanks around the text let n-grams that start or end a word count at its edges too.
         data = unicodedata.normalize("NFC", f" {text} ").encode("utf-8", "surrogatepass")[:_SAMPLE_BYTES]
         visits = visit_counts(self.moves, self.rows, self.features, data)
-        words = among.words.scores(text)
+        words = None if quick else among.words.scores(text)
         if not visits and words is None:
             return None
-        best = among.evidence.scores(text) * np.float32(_EVIDENCE_WEIGHT) - among.penalty
+        best = -among.penalty
+        if not quick:
+            best += among.evidence.scores(text) * np.float32(_EVIDENCE_WEIGHT)
         if visits:
             index = np.fromiter(visits.keys(), dtype=np.intp, count=len(visits))
             counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
