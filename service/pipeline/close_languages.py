@@ -18,6 +18,7 @@ _TABLE = Path(__file__).parents[1] / "data" / "close_languages.toml"
 WORD_WEIGHT = 1.0
 LETTER_WEIGHT = 2.0
 PATTERN_WEIGHT = 1.5
+_STEM_LENGTHS = range(4, 11)
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’\-\u0300-\u036f\u0900-\u0dff]+[^\W\d_]+)*[\u0900-\u0dff]*")
 
@@ -32,6 +33,7 @@ class Evidence:
         self._script = script
         self._size = len(codes)
         self._words: dict[str, tuple[int, ...]] = {}
+        self._stems: dict[str, tuple[int, ...]] = {}
         self._alphabets: list[tuple[int, frozenset[str]]] = []
         self._patterns: list[tuple[int, re.Pattern[str]]] = []
         self._start = np.zeros(self._size, dtype=np.float32)
@@ -40,6 +42,8 @@ class Evidence:
             self._start[index] = -row.get("handicap", 0.0)
             for word in set(row.get("words", "").split()):
                 self._words[word] = (*self._words.get(word, ()), index)
+            for stem in set(row.get("stems", "").split()):
+                self._stems[stem] = (*self._stems.get(stem, ()), index)
             if "letters" in row:
                 self._alphabets.append((index, frozenset(row["letters"])))
             if "pattern" in row:
@@ -52,7 +56,7 @@ class Evidence:
         if self._words or self._patterns:
             tokens = _TOKEN.findall(lowered)
             for token in tokens:
-                for index in self._words.get(token, ()):
+                for index in self._words.get(token, ()) or self._of_stem(token):
                     found[index] += WORD_WEIGHT
             for index, pattern in self._patterns:
                 matched = sum(1 for token in tokens if pattern.fullmatch(token))
@@ -63,3 +67,11 @@ class Evidence:
             for index, alphabet in self._alphabets:
                 found[index] -= LETTER_WEIGHT * sum(times for letter, times in own if letter not in alphabet)
         return found
+
+    def _of_stem(self, token: str) -> tuple[int, ...]:
+        if self._stems:
+            for length in _STEM_LENGTHS:
+                found = self._stems.get(token[:length])
+                if found or length >= len(token):
+                    return found or ()
+        return ()

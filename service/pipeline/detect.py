@@ -1,47 +1,40 @@
 """The language of a text, with an honest `und` where there is none to be told.
 
 The script decides first: most scripts are used by one language of the table, the others narrow the choice. What is left
-goes to py3langid's model (byte n-grams, naive Bayes), restricted to the languages of the table.
+goes to language_model.py. A text whose paragraphs are in several languages is told by paragraph.
 """
 
 from __future__ import annotations
 
-import io
-import lzma
-import math
 import re
 import threading
-import unicodedata
-from array import array
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import py3langid
-from numpy.typing import NDArray
-from py3langid.langid import visit_counts
 
-from service import languages
-from service.pipeline.close_languages import Evidence
+from service.pipeline.language_model import Model
 from service.pipeline.script import OTHER, count_scripts, han_kinds, script_of
 from service.records import Candidate, Detection
 
 UNDETERMINED = "und"
 
-_MODEL_FILE = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
-
 # The walk over the model costs about 0.13 µs a byte; beyond this much text the answer does not change any more.
 _SAMPLE_CHARACTERS = 800
 _SAMPLE_PIECES = 4
-_SAMPLE_BYTES = 1600
 
-# Fitted on short texts, see bench/langid.py: the model's own probabilities are too low.
-_TEMPERATURE = 0.75
-_RARE_PENALTY = 1.0
-_LEAST_CONFIDENCE = 0.35
-_LEAST_CONFIDENCE_SHORT = 0.7
-_SHORT_LETTERS = 20
+# Answered only above this confidence, by how many letters there are; see bench/langid.py.
+_LEAST_CONFIDENCE = 0.4
+_LEAST_CONFIDENCE_SHORT = ((12, 0.71), (20, 0.62))
+# A second script with this share of the letters is answered as an alternative.
+_SECOND_SCRIPT = 0.15
+
+# Paragraphs are looked at in pieces of about this size, so many of them.
+_PIECE_CHARACTERS = 200
+_PIECES = 6
+# A piece counts as in another language only when it is that sure, and such pieces are that much of the text.
+_SURE = 0.85
+_OTHER_SHARE = 0.12
 
 _NOISE = re.compile(
     r"\b(?:https?://|www\.)\S+"
@@ -51,124 +44,33 @@ _NOISE = re.compile(
     r"|[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
 )
 _BLANKS = re.compile(r"\s+")
-
-# Languages with little text in the world: without strong evidence a short text is more likely in a neighbour.
-_RARE = frozenset(
-    [
-        "as",
-        "ba",
-        "br",
-        "ckb",
-        "fo",
-        "fy",
-        "gd",
-        "gl",
-        "gn",
-        "ha",
-        "ht",
-        "ig",
-        "jv",
-        "ku",
-        "ky",
-        "lb",
-        "ln",
-        "mg",
-        "mt",
-        "ne",
-        "nso",
-        "oc",
-        "om",
-        "ps",
-        "qu",
-        "rw",
-        "sa",
-        "se",
-        "tg",
-        "tk",
-        "tt",
-        "ug",
-        "uz",
-        "wa",
-    ]
-)
-
-
-class _Candidates:
-    """The languages that share a script, and the columns of the model that tell them apart."""
-
-    def __init__(self, script: str, rows: list[languages.Language], labels: list[str], table: NDArray[Any]) -> None:
-        columns = [(index, column) for index, row in enumerate(rows) for column in _columns(row, labels)]
-        self.codes = [row.code for row in rows]
-        self.group = np.array([index for index, _ in columns], dtype=np.intp)
-        self.table = np.ascontiguousarray(table[:, [column for _, column in columns]])
-        self.columns = np.array([column for _, column in columns], dtype=np.intp)
-        self.penalty = np.array([_RARE_PENALTY * (code in _RARE) for code in self.codes], dtype=np.float32)
-        self.evidence = Evidence(self.codes, script)
-
-
-def _columns(row: languages.Language, labels: list[str]) -> list[int]:
-    return [column for column, label in enumerate(labels) if label in row.labels]
-
-
-def _read_model(path: Path) -> tuple[NDArray[Any], NDArray[Any], list[str], array[int], list[int], list[int]]:
-    """The arrays of the model file: weights, prior, labels, moves, row of each state, feature of each state.
-
-    py3langid's own reader unpacks them, 68 MB, into a temporary file. A container's `/tmp` is often smaller than that.
-    """
-    with lzma.open(path) as packed:
-        unpacked = io.BytesIO(packed.read())
-    with np.load(unpacked, allow_pickle=False) as data:
-        moves = array(data["nextmove"].dtype.char)
-        moves.frombytes(data["nextmove"].tobytes())
-        labels, rows, features = (data[name].tolist() for name in ("classes", "nextmove_row", "out_feat"))
-        return data["ptc"], data["pc"], labels, moves, rows, features
-
-
-class _Model:
-    """The model's tables, cut to the languages of the table, in arrays that stay shared after a fork."""
-
-    def __init__(self) -> None:
-        table, prior, labels, moves, rows, features = _read_model(_MODEL_FILE)
-        self.prior = prior.astype(np.float32)
-        self.moves = moves
-        self.rows = array("I", (row << 8 for row in rows))
-        self.features = array("i", features)
-        scripts: dict[str, list[languages.Language]] = {}
-        for language in languages.all_languages():
-            if language.detect:
-                scripts.setdefault(language.script, []).append(language)
-        self.alone = {script: found[0].code for script, found in scripts.items() if len(found) == 1}
-        self.shared = {
-            script: _Candidates(script, found, labels, table) for script, found in scripts.items() if len(found) > 1
-        }
-
-    def chances(self, text: str, among: _Candidates) -> NDArray[np.float32] | None:
-        """The probability of each candidate, None when the text has no known n-gram."""
-        # Blanks around the text let n-grams that start or end a word count at its edges too.
-        data = unicodedata.normalize("NFC", f" {text} ").encode("utf-8", "surrogatepass")[:_SAMPLE_BYTES]
-        visits = visit_counts(self.moves, self.rows, self.features, data)
-        if not visits:
-            return None
-        index = np.fromiter(visits.keys(), dtype=np.intp, count=len(visits))
-        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
-        scores = np.log1p(counts) @ among.table[index].astype(np.float32) + self.prior[among.columns]
-        best = np.full(len(among.codes), -np.inf, dtype=np.float32)
-        np.maximum.at(best, among.group, scores)
-        best = best / np.float32(_TEMPERATURE * math.sqrt(len(data))) - among.penalty + among.evidence.scores(text)
-        chances = np.exp(best - best.max())
-        normal: NDArray[np.float32] = chances / chances.sum()
-        return normal
-
+# Laughter and keys held down.
+_REPEATED = re.compile(r"(?:(\w{1,3})\1{2,}\w{0,2}\W*)+")
+_REPEATED_CHARACTERS = 40
+_PARAGRAPH = re.compile(r"\n+")
+# Source code: its signs are that much of what is written.
+_CODE = re.compile(r"[{}();=<>\[\]&|+*\\$_]|->|::|//|[\w\]]\.[a-z]\w*\(")
+_CODE_SHARE = 0.07
 
 _lock = threading.Lock()
-_loaded: list[_Model] = []
+_loaded: list[Model] = []
+
+_Ranked = list[tuple[str, float]]
+
+
+class _Lettered(NamedTuple):
+    """A cleaned text, the characters in it, and whether a quick look at it is enough."""
+
+    text: str
+    letters: Counter[str]
+    quick: bool
 
 
 def load() -> None:
     """Read the model, once; about a second. Done before a fork, its tables are shared by the children."""
     with _lock:
         if not _loaded:
-            _loaded.append(_Model())
+            _loaded.append(Model())
 
 
 def warm() -> None:
@@ -186,22 +88,36 @@ def detect(text: str, top: int = 3) -> Detection:
     Returns:
         A tag of the table and its probability, 0 to 1, or (`und`, 0.0) when nothing can be told or no candidate is
         probable enough. `alternatives` holds up to `top` candidates, best first, the answer itself included; they are
-        listed for `und` too unless the text has no letters.
+        listed for `und` too unless the text has no letters. Of a text whose paragraphs are in several languages, each
+        language's figure is about its share.
     """
     cleaned = _sample(text)
     letters = Counter(cleaned)
     scripts = count_scripts(letters)
     if not scripts:
         return Detection(UNDETERMINED, 0.0)
-    ranked = _rank(cleaned, letters, scripts, max(top, 1))
+    ranked = _by_paragraph(text) or _rank(cleaned, letters, scripts)
     if not ranked:
         return Detection(UNDETERMINED, 0.0)
     candidates = tuple(Candidate(code, confidence) for code, confidence in ranked[:top])
     code, confidence = ranked[0]
-    least = _LEAST_CONFIDENCE_SHORT if scripts.total() < _SHORT_LETTERS else _LEAST_CONFIDENCE
-    if confidence < least:
+    # A Han character or two make a word.
+    if confidence < _least_confidence(scripts.total() + 5 * scripts["Hani"]) or _is_no_language(text, cleaned):
         return Detection(UNDETERMINED, 0.0, candidates)
     return Detection(code, confidence, candidates)
+
+
+def _least_confidence(letters: int) -> float:
+    return next((least for below, least in _LEAST_CONFIDENCE_SHORT if letters < below), _LEAST_CONFIDENCE)
+
+
+def _is_no_language(text: str, cleaned: str) -> bool:
+    """Whether a text is source code or mere noise rather than language."""
+    if len(cleaned) <= _REPEATED_CHARACTERS and _REPEATED.fullmatch(cleaned):
+        return True
+    piece = _pieces(text, _SAMPLE_CHARACTERS)
+    signs = _CODE.findall(piece)
+    return len(set(signs)) > 3 and len(signs) > _CODE_SHARE * len(piece)
 
 
 def _sample(text: str) -> str:
@@ -225,34 +141,92 @@ def _clean(text: str) -> str:
     return _BLANKS.sub(" ", _NOISE.sub(" ", text)).strip()
 
 
-def _rank(text: str, letters: Counter[str], scripts: Counter[str], top: int) -> list[tuple[str, float]]:
+def _by_paragraph(text: str) -> _Ranked:
+    """Languages by their share of the paragraphs, where these are in several; else nothing."""
+    if "\n" not in text:
+        return []
+    pieces = _paragraphs(text)
+    # Most texts are in one language, which a quick look at each piece is enough to see.
+    if len(pieces) < 2 or not _shares(pieces, quick=True):
+        return []
+    return _shares(pieces, quick=False)
+
+
+def _shares(pieces: list[str], *, quick: bool) -> _Ranked:
+    """Languages of the pieces by their share; nothing unless two of them are sure and long enough."""
+    shares: dict[str, float] = {}
+    sure: Counter[str] = Counter()
+    for piece in pieces:
+        cleaned = _sample(piece)
+        letters = Counter(cleaned)
+        scripts = count_scripts(letters)
+        ranked = _rank(cleaned, letters, scripts, quick=quick) if scripts else []
+        for code, confidence in ranked:
+            shares[code] = shares.get(code, 0.0) + confidence * scripts.total()
+        if ranked and ranked[0][1] >= _SURE:
+            sure[ranked[0][0]] += scripts.total()
+    total = sum(shares.values())
+    if sum(count >= _OTHER_SHARE * total for count in sure.values()) < 2:
+        return []
+    return sorted(((code, share / total) for code, share in shares.items()), key=lambda pair: -pair[1])
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The starts of some paragraphs from all over a text, short ones gathered up."""
+    span = 64 * _PIECES * _PIECE_CHARACTERS
+    gathered: list[str] = []
+    for part in _PARAGRAPH.split(text[:span]):
+        if gathered and len(gathered[-1]) < _PIECE_CHARACTERS // 2:
+            gathered[-1] += f" {part}"
+        else:
+            gathered.append(part)
+    if len(gathered) > _PIECES:
+        last = len(gathered) - 1
+        gathered = [gathered[round(number * last / (_PIECES - 1))] for number in range(_PIECES)]
+    return [part[:_PIECE_CHARACTERS] for part in gathered]
+
+
+def _rank(text: str, letters: Counter[str], scripts: Counter[str], *, quick: bool = False) -> _Ranked:
     """Candidates with their probabilities, best first."""
     # A Han character carries about as much as a short word.
     weight = {script: times * (3 if script == "Hani" else 1) for script, times in scripts.items() if script != OTHER}
     if not weight:
         return []
-    script = max(weight, key=lambda name: weight[name])
-    share = weight[script] / sum(weight.values())
-    if script in ("Hani", "Kana", "Hang"):
+    first, *others = sorted(weight, key=lambda name: -weight[name])
+    total = sum(weight.values())
+    if first in ("Hani", "Kana", "Hang"):
         return _rank_east_asian(letters, scripts)
+    lettered = _Lettered(text, letters, quick)
+    ranked = _rank_script(lettered, first, weight[first] / total, scripts[first])
+    for script in others[:1]:
+        share = weight[script] / total
+        if share >= _SECOND_SCRIPT and scripts[script] > 3 and script not in ("Hani", "Kana", "Hang"):
+            ranked += _rank_script(lettered, script, share, scripts[script])
+            ranked.sort(key=lambda pair: -pair[1])
+    return ranked
+
+
+def _rank_script(given: _Lettered, script: str, share: float, count: int) -> _Ranked:
+    """Candidates written in one script, their probabilities multiplied by its share of the text."""
     if not _loaded:
         load()
     model = _loaded[0]
     if script in model.alone:
         # A lone letter is more often a sign (π, µ) than a word.
-        return [(model.alone[script], share if scripts[script] > 1 else 0.3)]
+        return [(model.alone[script], share if count > 1 else 0.3)]
     among = model.shared.get(script)
     if among is None:
         return []
-    foreign = {ord(letter): " " for letter in letters if script_of(letter) not in ("", script)}
-    chances = model.chances(text.translate(foreign) if foreign else text, among)
-    if chances is None:
+    foreign = {ord(letter): " " for letter in given.letters if script_of(letter) not in ("", script)}
+    found = model.chances(given.text.translate(foreign) if foreign else given.text, among, quick=given.quick)
+    if found is None:
         return []
-    order = np.argsort(-chances, kind="stable")[:top]
-    return [(among.codes[i], float(chances[i]) * share) for i in order]
+    chances, none = found
+    weight = share * (1 - none)
+    return [(among.codes[i], float(chances[i]) * weight) for i in np.argsort(-chances, kind="stable")]
 
 
-def _rank_east_asian(letters: Counter[str], scripts: Counter[str]) -> list[tuple[str, float]]:
+def _rank_east_asian(letters: Counter[str], scripts: Counter[str]) -> _Ranked:
     """Chinese, Japanese or Korean, told by their characters alone."""
     kana, hangul, han = scripts["Kana"], scripts["Hang"], scripts["Hani"]
     kinds = han_kinds(letters)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import sentencex
 from icu4py.breakers import CharacterBreaker, SentenceBreaker
 
-from service.pipeline.joints import ABBREVIATED, continues
+from service.pipeline import unstopped
+from service.pipeline.joints import ABBREVIATED, continues, more_ends
 from service.records import Block, Sentence
 
 # Longest sentence handed on, whatever the text: a bound for engines, far above what people write.
@@ -27,8 +28,8 @@ _PHRASES = 120
 _UNSTOPPED = frozenset({"th", "lo"})
 # A character of these says about as much as three letters.
 _DENSE = frozenset({"zh", "ja"})
-# One call for a huge block would hold all its boundaries at once.
-_WINDOW = 100_000
+# sentencex takes time with the square of the quotation marks in one call, and holds all its boundaries at once.
+_WINDOW = 6000
 
 # Wide blanks make sentencex panic, line breaks would split hard-wrapped text.
 _BLANK_OF = dict.fromkeys(
@@ -41,6 +42,8 @@ _OPENING = frozenset("“„‟«‹「『([{（［【《〈¿¡")
 _EITHER = frozenset("\"'”»›")
 _CLOSING = frozenset('"”»›’」』')
 _AFTER_QUOTE = frozenset(' "”»›’」』')
+# More marks than this in a row are no quotation.
+_MARKS = 8
 # Stops that sentencex passes over.
 _MORE_STOPS = re.compile(r"[។៕]+[”»\"]?|…[”»\"]?(?=\s+[^\W\d_a-zа-я])")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -72,11 +75,11 @@ def _ends(text: str, language: str) -> list[int]:
     """Where the sentences of one block end; the last end is the length of the text."""
     plain = _SURROGATES.sub("\ufffd", text.translate(_BLANK_OF))
     base = language.split("-")[0]
-    ends = _refine(plain, _windowed(plain, base), 0, _more_stops)
+    ends = _refine(plain, _windowed(plain, base), 0, lambda span: _more_stops(span, base))
     dense = 3 if base in _DENSE else 1
     ends = _refine(plain, ends, _LONG_QUOTED // dense, lambda span: _inside_quotes(span, base))
     if base in _UNSTOPPED:
-        ends = _refine(plain, ends, _PHRASES, _phrases)
+        ends = _refine(plain, ends, _PHRASES, lambda span: _phrases(span, base))
     ends = _refine(plain, ends, _LONG // dense, _icu_careful)
     return _joined(plain, sorted({_at_quotes(plain, end) for end in ends}), base)
 
@@ -140,8 +143,8 @@ def _summed(pieces: Iterable[str]) -> list[int]:
     return ends
 
 
-def _more_stops(text: str) -> list[int]:
-    return [match.end() for match in _MORE_STOPS.finditer(text)]
+def _more_stops(text: str, language: str) -> list[int]:
+    return sorted({*(match.end() for match in _MORE_STOPS.finditer(text)), *more_ends(text, language)})
 
 
 def _inside_quotes(text: str, language: str) -> list[int]:
@@ -157,16 +160,24 @@ def _at_quotes(text: str, end: int) -> int:
     if end >= len(text):
         return end
     start = end
-    while end > 1 and (text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")):
+    while end > max(1, start - _MARKS) and (
+        text[end - 1] in _OPENING or (text[end - 1] in _EITHER and text[end - 2] == " ")
+    ):
         end -= 1
     if end == start and text[end - 1] != " ":
-        while end < len(text) and text[end] in _CLOSING and (end + 1 == len(text) or text[end + 1] in _AFTER_QUOTE):
+        while (
+            end < min(len(text), start + _MARKS)
+            and text[end] in _CLOSING
+            and (end + 1 == len(text) or text[end + 1] in _AFTER_QUOTE)
+        ):
             end += 1
     return end
 
 
-def _phrases(text: str) -> list[int]:
-    """Boundaries at blanks, each stretch at least `_PHRASES` long."""
+def _phrases(text: str, language: str) -> list[int]:
+    """Boundaries at blanks: by what the words say, else each stretch at least `_PHRASES` long."""
+    if language in unstopped.languages():
+        return unstopped.ends(text, language)
     ends = []
     start = 0
     for match in _BLANK.finditer(text):

@@ -164,3 +164,82 @@ def test_evidence_of_words_and_letters() -> None:
     assert latin[1] == 0
     cyrillic = Evidence(["ru", "uk"], "Cyrl").scores("їжак")
     assert cyrillic[0] < cyrillic[1] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def area(r):\n    return {'a': 3.14 * r ** 2, 'r': r}",
+        "for (int i = 0; i < n; i++) { sum += a[i]; }",
+        '{"name": "Anna", "age": 30, "city": "Oslo"}',
+        '<div class="x"><p></p></div>',
+        "asdfgh qwerty zxcvb",
+        "xkcd qwzx vbnm",
+        "hahahaha",
+        "ffffff",
+        "e3b0c44298fc1c149afbf4c8996fb924",
+        "NaN null",
+        "km kg cm",
+        "hello handsome",
+    ],
+)
+def test_what_is_in_no_language_is_not_guessed(text: str) -> None:
+    """Source code, nonsense, digests, units and two words of any language are undetermined."""
+    assert detect.detect(text).language == "und"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("El nino no quiere comer manana", "es"),
+        ("Gdzie jest moj samochod, nie moge go znalezc", "pl"),
+        ("Toi khong biet noi tieng Viet", "vi"),
+        ("Wo ist der naechste Bahnhof", "de"),
+        ("ELEZIONI, IL SINDACO SI DIMETTE DOPO IL VOTO", "it"),
+        ("BREAKING NEWS: MAYOR RESIGNS AFTER VOTE", "en"),
+        ("МЭР УШЁЛ В ОТСТАВКУ ПОСЛЕ ГОЛОСОВАНИЯ", "ru"),
+        ("Merkel, Macron und Johnson trafen sich in Brüssel", "de"),
+        ("Il presidente del consiglio è arrivato a Roma", "it"),
+        ("Der Sprecher sagte „no comment“ und ging", "de"),
+    ],
+)
+def test_as_people_write(text: str, code: str) -> None:
+    """Missing accents, capitals, names and foreign quotations do not change the answer."""
+    assert detect.detect(text).language == code
+
+
+def test_paragraphs_in_two_languages() -> None:
+    """The main language is answered, the other one listed with about its share, whatever their order."""
+    german = f"{SENTENCES['de']} Niemand wurde verletzt, doch der Weg zur Schule ist nun doppelt so lang wie vorher."
+    french = f"{SENTENCES['fr']} Personne n'a été blessé, mais le chemin de l'école est deux fois plus long."
+    for parts in ([german, german, french], [french, german, german]):
+        found = detect.detect("\n\n".join(parts))
+        assert found.language == "de"
+        assert [candidate.language for candidate in found.alternatives[:2]] == ["de", "fr"]
+        assert 0.5 < found.confidence < 0.8
+        assert 0.2 < found.alternatives[1].confidence < 0.5
+
+
+def test_paragraphs_in_two_scripts() -> None:
+    """Languages of two scripts are both listed, by paragraph and within one."""
+    found = detect.detect(f"{SENTENCES['ru']} {SENTENCES['ru']}\n{SENTENCES['en']}")
+    assert [candidate.language for candidate in found.alternatives[:2]] == ["ru", "en"]
+    found = detect.detect(f"{SENTENCES['uk']} {SENTENCES['en']}")
+    assert {candidate.language for candidate in found.alternatives[:2]} == {"uk", "en"}
+
+
+def test_one_language_in_many_lines_is_one_language() -> None:
+    """Hard-wrapped text, a foreign line and names do not make a text one of two languages."""
+    lines = "\n".join(SENTENCES["nl"].split(" ")) + "\nBBC News World Service\n" + SENTENCES["nl"]
+    found = detect.detect(lines)
+    assert found.language == "nl"
+    assert found.confidence > 0.9
+
+
+def test_many_paragraphs_are_sampled() -> None:
+    """A text of many thousand paragraphs costs little more than one of a few."""
+    text = f"{SENTENCES['da']}\n" * 5000
+    detect.warm()
+    start = time.perf_counter()
+    assert detect.detect(text).language == "da"
+    assert time.perf_counter() - start < 0.5
