@@ -31,7 +31,7 @@ def clean_text(text: str, *, clean: bool = True) -> Article:
     """
     lines = split_lines(text)
     if clean:
-        title = judge(lines)
+        title = judge(text, lines)
         if lines and all(line.rule is not None or i == title for i, line in enumerate(lines)):
             restore(lines)
     else:
@@ -58,7 +58,7 @@ def clean_html(html: str, *, clean: bool = True) -> Article:
     kept = html_doc.article_blocks(html, page) if clean else frozenset()
     title = html_doc.find_title(page, kept)
     if clean and not any(i != title for i in kept):
-        title = judge(lines) if title is None else title
+        title = judge(text, lines) if title is None else title
     elif clean:
         for i, line in enumerate(lines):
             line.rule = own_rule(line)
