@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from service.pipeline.clean_chars import count_signs
 from service.pipeline.clean_lines import Line
 
 Floats = NDArray[np.float32]
-Column = NDArray[np.generic]
+Column = NDArray[Any]
+Mask = NDArray[np.bool_]
 
 DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|年\d+月|년 ?\d+월")
 _OPENING_QUOTES = frozenset("\"“”„«»「『‘'")
@@ -29,11 +31,16 @@ CUES = (
     "related_links", "trending", "timestamp", "byline", "caption", "share_bar", "newsletter", "cookie_notice",
     "advertisement", "copyright", "comments", "footer", "call_to_follow", "ornament",
 )  # fmt: skip
-_SEEN = ("comments", "copyright", "related_links", "trending", "footer", "byline", "timestamp", "share_bar", "caption", "newsletter")  # fmt: skip
+_SEEN = (
+    "comments", "copyright", "related_links", "trending", "footer", "byline", "timestamp", "share_bar", "caption",
+    "newsletter",
+)  # fmt: skip
 # Lower bounds of the classes of length, in words.
 _SIZES = (1, 2, 4, 7, 11, 17, 26, 46)
 _SHARES = (0.001, 0.05, 0.2)
 _WINDOWS = (6, 15)
+_WIDE = ("prose", "loose", "words", "cue", "glue", "like", "date", "capitals", "item", "links")
+_BESIDE = 2
 _NEAR = 5
 # A word glues a text when at least this many of its sentences, and a sixth of them, have it.
 _GLUE_LINES = 3
@@ -45,21 +52,32 @@ _BAG_CHARACTERS = 400
 
 
 class _Table:
-    """Columns under their names."""
+    """Columns under their names, added one by one or several at once."""
 
     def __init__(self, rows: int) -> None:
         self.names: list[str] = []
-        self.columns: list[Column] = []
+        self._columns: list[Column] = []
         self._rows = rows
 
     def add(self, name: str, column: Column | float) -> None:
         self.names.append(name)
-        self.columns.append(column if isinstance(column, np.ndarray) else np.full(self._rows, column))
+        self._columns.append(column if isinstance(column, np.ndarray) else np.full(self._rows, column))
+
+    def add_block(self, names: Iterable[str], block: Column) -> None:
+        """Add the columns of a matrix."""
+        self.names.extend(names)
+        self._columns.append(block)
 
     def matrix(self) -> Floats:
-        result = np.empty((self._rows, len(self.columns)), dtype=np.float32)
-        for i, column in enumerate(self.columns):
-            result[:, i] = column
+        result = np.empty((self._rows, len(self.names)), dtype=np.float32)
+        at = 0
+        for column in self._columns:
+            if column.ndim == 1:
+                result[:, at] = column
+                at += 1
+            else:
+                result[:, at : at + column.shape[1]] = column
+                at += column.shape[1]
         return result
 
 
@@ -116,28 +134,25 @@ def _own(table: _Table, text: str, lines: Sequence[Line]) -> dict[str, Floats]:
     table.add("commas", np.minimum(1.0, signs.commas * 5 / words))
     table.add("signs", 1 - signs.letters / signs.length)
     bucket = np.searchsorted(np.array(_SIZES), words, side="right")
-    for k, least in enumerate(_SIZES, start=1):
-        table.add(f"words_{least}", bucket == k)
-        if k > 1:
-            table.add(f"closed_{least}", (bucket == k) & closed)
+    sizes = bucket[:, None] == np.arange(1, len(_SIZES) + 1)
+    table.add_block((f"words_{least}" for least in _SIZES), sizes)
+    table.add_block((f"closed_{least}" for least in _SIZES[1:]), sizes[:, 1:] & closed[:, None])
     prose = closed & (words >= 8) | (words >= _LONG)
-    near: dict[str, Floats] = {
-        "prose": prose, "closed": closed, "loose": ~closed & ~item & (words < 16), "words": np.minimum(words, _MOST_WORDS) / _MOST_WORDS,
-        "date": date, "capitals": capitals, "links": links, "item": item, "colon": colon, "lower": lower,
+    near: dict[str, Column] = {
+        "prose": prose, "closed": closed, "loose": ~closed & ~item & (words < 16),
+        "words": np.minimum(words, _MOST_WORDS) / _MOST_WORDS, "date": date, "capitals": capitals, "links": links,
+        "item": item, "colon": colon, "lower": lower,
     }  # fmt: skip
     near |= _in_company(table, lines, words, closed, prose)
     return {name: np.asarray(column, dtype=np.float32) for name, column in near.items()}
 
 
-def _in_company(
-    table: _Table, lines: Sequence[Line], words: Floats, closed: Column, prose: Column
-) -> dict[str, Floats]:
+def _in_company(table: _Table, lines: Sequence[Line], words: Floats, closed: Mask, prose: Mask) -> dict[str, Column]:
     """Add what shows only beside the other lines: cues, repetition, words shared, the place in the running text."""
     number = {name: i for i, name in enumerate(CUES)}
     cues = np.array([number.get(line.rule or "", -1) for line in lines])
     cue = cues >= 0
-    for name, i in number.items():
-        table.add(f"cue_{name}", cues == i)
+    table.add_block((f"cue_{name}" for name in CUES), cues[:, None] == np.arange(len(CUES)))
     count = Counter(line.text for line in lines)
     repeated = np.array([count[line.text] > 1 for line in lines])
     table.add("repeated", repeated)
@@ -145,9 +160,9 @@ def _in_company(
     glue = _glue(bags, prose)
     glued = np.array([len(bag & glue) / (len(bag) or 1) for bag in bags], dtype=np.float32)
     table.add("glue", glued)
-    table.add("glue_open", glued * ~closed.astype(bool))
+    table.add("glue_open", glued * ~closed)
     running = np.where(closed, np.minimum(words, _MOST_WORDS) + _LOOSE_WEIGHT, _LOOSE_WEIGHT)
-    running = np.where(~closed.astype(bool) & (words >= _LONG), _OPEN_SHARE * np.minimum(words, _MOST_WORDS), running)
+    running = np.where(~closed & (words >= _LONG), _OPEN_SHARE * np.minimum(words, _MOST_WORDS), running)
     running = np.where(cue, np.where(cues == number["comments"], _COMMENTS_WEIGHT, _CUE_WEIGHT), running)
     first, last = best_stretch(running)
     index = np.arange(len(lines))
@@ -166,11 +181,10 @@ def _in_company(
         table.add(name, share)
         for limit in _SHARES:
             table.add(f"{name}_under_{limit}", share < limit)
-    for name in _SEEN:
-        hit = cues == number[name]
-        table.add(f"seen_{name}", np.cumsum(hit) > 0)
-        table.add(f"above_{name}", _past(hit, _NEAR) > 0)
-        table.add(f"below_{name}", _past(hit[::-1], _NEAR)[::-1] > 0)
+    hits = cues[:, None] == np.array([number[name] for name in _SEEN])
+    table.add_block((f"seen_{name}" for name in _SEEN), np.cumsum(hits, axis=0) > 0)
+    table.add_block((f"above_{name}" for name in _SEEN), _past(hits, _NEAR) > 0)
+    table.add_block((f"below_{name}" for name in _SEEN), _past(hits[::-1], _NEAR)[::-1] > 0)
     table.add("text_prose", float(mass.sum()) / max(1.0, float(words.sum())))
     return {"cue": cue, "glue": glued, "like": like, "repeated": repeated}
 
@@ -194,16 +208,16 @@ def _whole_text(table: _Table, near: dict[str, Floats]) -> None:
 
 def _around(table: _Table, near: dict[str, Floats]) -> None:
     """Add what the lines around show."""
-    lines = len(near["prose"])
-    for name, values in near.items():
-        padded = np.concatenate([np.zeros(2), values, np.zeros(2)])
-        for offset in (-2, -1, 1, 2):
-            table.add(f"{name}{offset:+d}", padded[2 + offset : 2 + offset + lines])
-    for name in ("prose", "loose", "words", "cue", "glue", "like", "date", "capitals", "item", "links"):
-        values = near[name]
-        for width in _WINDOWS:
-            table.add(f"{name}_above_{width}", _past(values, width) / width)
-            table.add(f"{name}_below_{width}", _past(values[::-1], width)[::-1] / width)
+    block = np.stack(list(near.values()), axis=1)
+    lines, columns = block.shape
+    margin = np.zeros((_BESIDE, columns), dtype=np.float32)
+    padded = np.concatenate([margin, block, margin])
+    for offset in (-2, -1, 1, 2):
+        table.add_block((f"{name}{offset:+d}" for name in near), padded[_BESIDE + offset : _BESIDE + offset + lines])
+    wide = np.stack([near[name] for name in _WIDE], axis=1)
+    for width in _WINDOWS:
+        table.add_block((f"{name}_above_{width}" for name in _WIDE), _past(wide, width) / width)
+        table.add_block((f"{name}_below_{width}" for name in _WIDE), _past(wide[::-1], width)[::-1] / width)
     run = run_lengths(near["prose"] == 0)
     table.add("run", np.minimum(run, 20) / 20)
     table.add("run_1", run == 1)
@@ -219,17 +233,17 @@ def _bag(line: Line) -> frozenset[str]:
     return frozenset(pieces)
 
 
-def _glue(bags: Sequence[frozenset[str]], prose: Column) -> frozenset[str]:
+def _glue(bags: Sequence[frozenset[str]], prose: Mask) -> frozenset[str]:
     """The words that recur in the sentences of this text, whatever its language: "the", "of", "said"."""
     frequent: Counter[str] = Counter()
     sentences = np.flatnonzero(prose)
     for i in sentences:
-        frequent.update(bags[i])
+        frequent.update(bags[int(i)])
     least = max(_GLUE_LINES, len(sentences) // _GLUE_SHARE)
     return frozenset(word for word, count in frequent.items() if count >= least)
 
 
-def _likeness(bags: Sequence[frozenset[str]], glue: frozenset[str], prose: Column, first: int, last: int) -> Floats:
+def _likeness(bags: Sequence[frozenset[str]], glue: frozenset[str], prose: Mask, first: int, last: int) -> Floats:
     """How much of each line's other words the running text has as well, itself not counted."""
     core: Counter[str] = Counter()
     rests = [[word for word in bag if word not in glue and len(word) > 1] for bag in bags]
@@ -250,7 +264,7 @@ def best_stretch(weight: NDArray[np.float64]) -> tuple[int, int]:
     return int(np.argmin(total[: last + 1])), last
 
 
-def run_lengths(mask: Column) -> NDArray[np.int64]:
+def run_lengths(mask: Mask) -> NDArray[np.int64]:
     """Return the length of the run of true values that each place stands in, 0 where it is false."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     run = np.zeros(len(mask), dtype=np.int64)
@@ -260,8 +274,8 @@ def run_lengths(mask: Column) -> NDArray[np.int64]:
 
 
 def _past(values: Column, width: int) -> NDArray[np.float64]:
-    """Sum of the `width` values before each place."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    """Sums of the `width` rows before each row."""
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     index = np.arange(len(values))
     result: NDArray[np.float64] = total[index] - total[np.maximum(index - width, 0)]
     return result

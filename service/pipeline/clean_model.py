@@ -1,8 +1,8 @@
 """Which lines are the article, judged together: weights of features for each line, and the likeliest order of parts.
 
 A text is read as a head, then the body with asides in it, then a tail. The weights say how much each feature speaks for
-head, aside or tail against body; the best sequence of parts is found over all lines at once (Viterbi). They were fitted by
-`bench/cleaning_weights.py`.
+head, aside or tail against body; the best sequence of parts is found over all lines at once (Viterbi). They were fitted
+by `bench/cleaning_weights.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Weights:
 def weights() -> Weights:
     """Return the weights that come with the service."""
     table = tomllib.loads(_WEIGHTS.read_text(encoding="utf-8"))
-    rows = {name: (head, 0.0, aside, tail) for name, (head, aside, tail) in table["weights"].items()}
+    rows: dict[str, tuple[float, ...]] = {
+        name: (head, 0.0, aside, tail) for name, (head, aside, tail) in table["weights"].items()
+    }
     return Weights(rows, table["change"])
 
 
@@ -45,19 +47,22 @@ def _matrix(names: tuple[str, ...]) -> NDArray[np.float32]:
     return np.array([rows[name] for name in names], dtype=np.float32)
 
 
-def parts(names: Sequence[str], values: Floats) -> list[int]:
+def parts(names: Sequence[str], values: Floats, lean: Floats | None = None) -> list[int]:
     """Return the part of the text that each line belongs to.
 
     Args:
         names: of the features.
         values: of the features, one row a line, at least one.
+        lean: what else is known to speak for the body, a number a line.
     """
     scores = values @ _matrix(tuple(names))
     scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    if lean is not None:
+        scores[:, BODY] += lean
     return best_parts(scores, weights().change)
 
 
-def best_parts(scores: NDArray[np.float32], change: float) -> list[int]:
+def best_parts(scores: Floats, change: float) -> list[int]:
     """Return the sequence of parts with the largest sum of scores.
 
     Args:
@@ -86,3 +91,8 @@ def best_parts(scores: NDArray[np.float32], change: float) -> list[int]:
         found.append(part)
     found.reverse()
     return found
+
+
+def warm() -> None:
+    """Read the weights now rather than at the first request."""
+    weights()

@@ -1,13 +1,15 @@
 """Which lines of a scraped text are the article: structure first, wording second.
 
-A line that says what it is ("Read more:", "© 2021") goes for that. Which of the others are the article is judged by their
-structure, over all lines at once (`clean_model`): whole pages and articles with little around them are read in one way.
+A line that says what it is ("Read more:", "© 2021") goes for that. Which of the others are the article is judged by
+their structure, over all lines at once (`clean_model`): whole pages and articles with little around them alike.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+
+import numpy as np
 
 from service.pipeline.clean_cues import find_cue
 from service.pipeline.clean_features import DATE, features
@@ -19,6 +21,8 @@ _TITLE_WORDS = (2, 32)
 _LABEL_WORDS = 4
 _LINKS = 8
 _LINK_WORDS = 22
+# How much an extractor's word counts beside the weights of the text alone.
+_EXTRACTED, _LEFT_OUT = 4.0, -3.0
 
 _TITLE_OPENERS = "\"'“‘«„「『《【¿¡(#$€£@"
 _LONG_WORD = re.compile(r"\w{4,}")
@@ -56,6 +60,25 @@ def judge(text: str, lines: Sequence[Line]) -> int | None:
         elif line.rule is None:
             line.rule = _name(line, part) if part != BODY else _above_title(line) if i < (title or 0) else None
     return title
+
+
+def judge_blocks(text: str, lines: Sequence[Line], extracted: Set[int], title: int | None) -> None:
+    """Set the rule of every block of a page that goes, by its text and by what an extractor made of the mark-up.
+
+    Args:
+        text: what the lines index.
+        lines: one for each block of the page; their `rule` fields are written.
+        extracted: indices of the blocks that the extractor took for the article.
+        title: index of the title's block, which keeps no rule.
+    """
+    for line in lines:
+        line.rule = own_rule(line)
+    lean = np.array([_EXTRACTED if i in extracted else _LEFT_OUT for i in range(len(lines))], dtype=np.float32)
+    for i, (line, part) in enumerate(zip(lines, parts(*features(text, lines), lean), strict=True)):
+        if i == title:
+            line.rule = None
+        elif part != BODY and line.rule is None:
+            line.rule = _name(line, part) if i in extracted else "html_boilerplate"
 
 
 def _opening(lines: Sequence[Line], found: Sequence[int]) -> int:
