@@ -1,7 +1,7 @@
 """Fit the weights of the cleaning model: `python -m bench.cleaning_weights DATA --fundus DIR --readability DIR`.
 
 Pages with known articles are turned into text as several scrapers do it; each line is labelled by where its characters
-stand in the article; a softmax regression over the lines is fitted, a line counting by its share of the article's words.
+stand in the article; a softmax regression over the lines is fitted, a line counting by its share of the words.
 Only pages of fold 0 (a hash of the page's name) are used, so that those of fold 1 can be measured. Clean articles teach
 what is to be kept. Needs beautifulsoup4, html2text and inscriptis besides the project's own packages.
 """
@@ -33,8 +33,8 @@ from service.pipeline.formats.html_page import read_page
 
 OUT = Path(__file__).parent.parent / "service" / "data" / "cleaning_weights.toml"
 HEADING = """\
-# Weights of the cleaning model (service/pipeline/clean_model.py), fitted by `python -m bench.cleaning_weights`: how much
-# each feature of a line (service/pipeline/clean_features.py) speaks for it being head, aside or tail rather than body.
+# Weights of the cleaning model (service/pipeline/clean_model.py), fitted by `python -m bench.cleaning_weights`: how
+# much each feature of a line (service/pipeline/clean_features.py) speaks for it being head, aside or tail and not body.
 # They are measurements of pages, not text of them.
 
 # What each change from one part of the text to the next costs.
