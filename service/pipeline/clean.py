@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.pipeline import clean_cues
+from service.pipeline import clean_cues, clean_model
 from service.pipeline.clean_lines import Line, make_line, script_of, split_lines
-from service.pipeline.clean_rules import find_title, judge, own_rule
+from service.pipeline.clean_rules import find_title, judge, judge_blocks
 from service.pipeline.formats import html_doc
 from service.pipeline.formats.html_page import BLOCK_GAP, Page, read_page
 from service.records import Article, Block, Removed, Span
@@ -31,7 +31,7 @@ def clean_text(text: str, *, clean: bool = True) -> Article:
     """
     lines = split_lines(text)
     if clean:
-        title = judge(lines)
+        title = judge(text, lines)
         if lines and all(line.rule is not None or i == title for i, line in enumerate(lines)):
             restore(lines)
     else:
@@ -55,15 +55,12 @@ def clean_html(html: str, *, clean: bool = True) -> Article:
     page = read_page(html)
     text = page.text
     lines = _page_lines(page, text)
-    kept = html_doc.article_blocks(html, page) if clean else frozenset()
+    kept = html_doc.article_blocks(page) if clean else frozenset()
     title = html_doc.find_title(page, kept)
     if clean and not any(i != title for i in kept):
-        title = judge(lines) if title is None else title
+        title = judge(text, lines) if title is None else title
     elif clean:
-        for i, line in enumerate(lines):
-            line.rule = own_rule(line)
-            if i not in kept:
-                line.rule = line.rule or "html_boilerplate"
+        judge_blocks(text, lines, kept, title)
     if clean and lines and all(line.rule is not None or i == title for i, line in enumerate(lines)):
         restore(lines)
     article = assemble(text, lines, title)
@@ -114,6 +111,7 @@ def assemble(text: str, lines: Sequence[Line], title: int | None) -> Article:
 def warm() -> None:
     """Load phrase lists and extractors now rather than at the first request."""
     clean_cues.warm()
+    clean_model.warm()
     html_doc.warm()
 
 

@@ -1,42 +1,45 @@
 """Which lines of a scraped text are the article: structure first, wording second.
 
-Two kinds of text come in. A *page* is everything a browser shows, menus and teasers included, one line each: there the
-article is the stretch of lines that gathers most running text (a maximum-sum segment, after Pasternack and Roth,
-"Extracting article text from the web with maximum subsequence segmentation", WWW 2009). Anything else is taken for an
-*article* with some boilerplate around and in it: there a line goes only for a reason of its own.
+A line that says what it is ("Read more:", "© 2021") goes for that. Which of the others are the article is judged by
+their structure, over all lines at once (`clean_model`): whole pages and articles with little around them alike.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+
+import numpy as np
 
 from service.pipeline.clean_cues import find_cue
+from service.pipeline.clean_features import DATE, features
 from service.pipeline.clean_lines import Line
+from service.pipeline.clean_model import BODY, HEAD, TAIL, parts
 
-_PAGE_FRAGMENTS = 10
 _TITLE_REACH = 40
 _TITLE_WORDS = (2, 32)
 _LABEL_WORDS = 4
 _LINKS = 8
 _LINK_WORDS = 22
+# How much an extractor's word counts beside the weights of the text alone.
+_EXTRACTED, _LEFT_OUT = 4.0, -3.0
 
 _TITLE_OPENERS = "\"'“‘«„「『《【¿¡(#$€£@"
 _LONG_WORD = re.compile(r"\w{4,}")
 _DIVIDER = re.compile(r" [|•·»/>←→] |https?:|@\w+\.|\.(?:com|org|net)\b")
 _CLOCK_OR_DAY = re.compile(r"\d[:.h]\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2},? (?:19|20)\d\d\b")
 _LETTER = re.compile(r"[^\W\d_]")
-_DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|年\d+月|년 ?\d+월")
 _CREDIT = re.compile(
     r"©|\((?:[^()]*[/|][^()]*|AP|AFP|Reuters|EPA)\)\s*$"
     r"|\b(?:Getty Images|Shutterstock|iStock|AFP|Reuters|EPA|dpa)\)?\s*$"
 )
 
 
-def judge(lines: Sequence[Line]) -> int | None:
+def judge(text: str, lines: Sequence[Line]) -> int | None:
     """Set the rule of every line that goes, and return the index of the title.
 
     Args:
+        text: what the lines index.
         lines: the lines of a text in order; their `rule` fields are written.
 
     Returns:
@@ -46,25 +49,59 @@ def judge(lines: Sequence[Line]) -> int | None:
         return None
     for line in lines:
         line.rule = own_rule(line)
-    _drop_related(lines)
-    prose = [i for i, line in enumerate(lines) if line.prose and line.rule is None]
-    if not prose:
+    if not any(line.prose and line.rule is None for line in lines):
         return _without_prose(lines)
-    page = _is_page(lines)
-    if page:
-        _drop_dates(lines)
-    first, last = _body(lines) if page else (prose[0], prose[-1])
-    title = find_title(lines, first)
-    if page:
-        _drop_outside(lines, first, last, title)
-        _drop_runs(lines, first, last)
-        _drop_repeats(lines, first, last)
-    else:
-        _drop_head(lines, first, title)
-        _drop_tail(lines, last, len(prose))
-    if title is not None:
-        lines[title].rule = None
+    found = parts(*features(text, lines))
+    _drop_related(lines)
+    title = find_title(lines, _opening(lines, found))
+    for i, (line, part) in enumerate(zip(lines, found, strict=True)):
+        if i == title:
+            line.rule = None
+        elif line.rule is None:
+            line.rule = _name(line, part) if part != BODY else _above_title(line) if i < (title or 0) else None
     return title
+
+
+def judge_blocks(text: str, lines: Sequence[Line], extracted: Set[int], title: int | None) -> None:
+    """Set the rule of every block of a page that goes, by its text and by what an extractor made of the mark-up.
+
+    Args:
+        text: what the lines index.
+        lines: one for each block of the page; their `rule` fields are written.
+        extracted: indices of the blocks that the extractor took for the article.
+        title: index of the title's block, which keeps no rule.
+    """
+    for line in lines:
+        line.rule = own_rule(line)
+    lean = np.array([_EXTRACTED if i in extracted else _LEFT_OUT for i in range(len(lines))], dtype=np.float32)
+    for i, (line, part) in enumerate(zip(lines, parts(*features(text, lines), lean), strict=True)):
+        if i == title:
+            line.rule = None
+        elif part != BODY and line.rule is None:
+            line.rule = _name(line, part) if i in extracted else "html_boilerplate"
+
+
+def _opening(lines: Sequence[Line], found: Sequence[int]) -> int:
+    """The first sentence of the body; of the text where the body has none."""
+    sentences = [i for i, line in enumerate(lines) if line.prose and line.rule is None]
+    return next((i for i in sentences if found[i] == BODY), sentences[0] if sentences else 0)
+
+
+def _above_title(line: Line) -> str | None:
+    """The section that a short line above the headline names is none of the story."""
+    label = line.words <= _LABEL_WORDS and not line.closed and not line.item and line.text[-1] not in ":,;"
+    return "section_label" if label else None
+
+
+def _name(line: Line, part: int) -> str:
+    """The rule that names why the model leaves a line out."""
+    if part == HEAD:
+        return "page_head"
+    if part == TAIL:
+        return "page_tail"
+    if line.words <= 9 and DATE.search(line.text):
+        return "timestamp"
+    return "aside"
 
 
 def find_title(lines: Sequence[Line], first: int) -> int | None:
@@ -95,7 +132,7 @@ def _may_be_title(line: Line) -> bool:
         return False
     if text[-1] in ":：,;" or not (text[0].isalnum() or text[0] in _TITLE_OPENERS) or not _LETTER.search(text):
         return False
-    return not (line.words <= 14 and _DATE.search(text) and (line.words <= 8 or _CLOCK_OR_DAY.search(text)))
+    return not (line.words <= 14 and DATE.search(text) and (line.words <= 8 or _CLOCK_OR_DAY.search(text)))
 
 
 def own_rule(line: Line) -> str | None:
@@ -114,107 +151,6 @@ def _without_prose(lines: Sequence[Line]) -> int | None:
         for line in lines:
             line.rule = None
     return None
-
-
-def _is_page(lines: Sequence[Line]) -> bool:
-    loose = sum(1 for line in lines if not line.closed and not line.item and line.words < 16)
-    return loose >= _PAGE_FRAGMENTS and loose >= 0.35 * len(lines)
-
-
-def _drop_dates(lines: Sequence[Line]) -> None:
-    """Drop lines that are little more than a date: they stand over stories, teasers and comments."""
-    for line in lines:
-        if line.rule is None and not line.prose and line.words <= 9 and _DATE.search(line.text):
-            line.rule = "timestamp"
-
-
-def _weight(line: Line) -> float:
-    if line.rule is not None:
-        return -60.0 if line.rule == "comments" else -12.0
-    if line.closed:
-        return min(line.words, 50) - 6.0
-    if line.words >= 25:
-        return 0.4 * min(line.words, 50)
-    return -6.0
-
-
-def _body(lines: Sequence[Line]) -> tuple[int, int]:
-    """The stretch of lines with the largest sum of weights; both ends are prose."""
-    best, best_range = float("-inf"), (0, len(lines) - 1)
-    total, start = 0.0, 0
-    for i, line in enumerate(lines):
-        weight = _weight(line)
-        if total <= 0:
-            total, start = 0.0, i
-        total += weight
-        if total > best:
-            best, best_range = total, (start, i)
-    return best_range
-
-
-def _drop_outside(lines: Sequence[Line], first: int, last: int, title: int | None) -> None:
-    for i, line in enumerate(lines):
-        if i < first and i != title:
-            line.rule = line.rule or "page_head"
-        elif i > last:
-            line.rule = line.rule or "page_tail"
-
-
-def _drop_runs(lines: Sequence[Line], first: int, last: int) -> None:
-    """Drop three and more short lines in a row between paragraphs: menus, teasers, boxes."""
-    run: list[Line] = []
-    for i in range(first, last + 1):
-        line = lines[i]
-        if not line.closed and line.words < 25 and not line.item:
-            run.append(line)
-            continue
-        # What a colon announces is a list of the story, or a quote.
-        announced = first < i - len(run) and lines[i - len(run) - 1].text[-1] in ":："
-        if len(run) >= 3 and not announced:
-            for loose in run:
-                loose.rule = loose.rule or "link_list"
-        run = []
-
-
-def _drop_repeats(lines: Sequence[Line], first: int, last: int) -> None:
-    seen: set[str] = set()
-    for i in range(first, last + 1):
-        line = lines[i]
-        if line.rule is None:
-            if line.text in seen:
-                line.rule = "repeated"
-            seen.add(line.text)
-
-
-def _drop_head(lines: Sequence[Line], first: int, title: int | None) -> None:
-    """Drop the section label above a headline, and dates below it."""
-    if title is None:
-        return
-    for i in range(first):
-        line = lines[i]
-        if line.rule is not None or i == title or line.closed or line.item:
-            continue
-        if i < title and line.words <= _LABEL_WORDS and line.text[-1] not in ":,;":
-            line.rule = "section_label"
-        elif line.words <= 10 and _DATE.search(line.text):
-            line.rule = "timestamp"
-
-
-def _drop_tail(lines: Sequence[Line], last: int, prose: int) -> None:
-    """Drop what follows the last sentence, where the text before it is made of whole sentences."""
-    tail = [line for line in lines[last + 1 :] if line.rule is None]
-    if not tail or prose < 3 or len(lines) - last - 1 < 2:
-        return
-    if any(line.closed or line.item or line.words >= 25 for line in tail):
-        return
-    before = lines[: last + 1]
-    closed = sum(1 for line in before if line.closed)
-    if closed < 0.6 * len(before) or sum(len(line.text) for line in tail) > 0.35 * sum(
-        len(line.text) for line in before
-    ):
-        return
-    for line in tail:
-        line.rule = "loose_tail"
 
 
 def _drop_related(lines: Sequence[Line]) -> None:

@@ -71,7 +71,7 @@ def test_replies_are_the_described_ones(
 
 
 def _untold(problem: dict[str, Any]) -> bool:
-    """A key used twice, a service without keys, engines that are not loaded, NUL characters, unknown languages, no letters, time that ran out."""
+    """A key used twice, a service without keys, unknown engines and languages, NUL, no letters, time that ran out."""
     named = str(problem.get("field", "")).rpartition(".")[2]
     told = problem["code"] == "bad_request" and (
         named in ("engine", "translate_engine", "format") or "NUL" in problem["detail"]

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from service.pipeline.formats.html_page import MAX_DEPTH, Page, PageBlock, depth_of, sane
+from service.pipeline.formats.html_page import Page, PageBlock
 
 _TAG = re.compile(r"<(?:[a-zA-Z][^<>]*>|/[a-zA-Z]|!--|!doctype|\?xml)", re.IGNORECASE)
 _NOISE = re.compile(r"[\W_]+")
@@ -37,15 +37,10 @@ def plain_text(text: str) -> str:
     return entities.unescape(text)
 
 
-def article_blocks(html: str, page: Page) -> frozenset[int]:
-    """Return the indices of the blocks of `page` that are the article, or none when that cannot be told.
-
-    Args:
-        html: the mark-up `page` was read from.
-        page: its visible blocks.
-    """
-    source = sane(html)
-    if depth_of(source) > MAX_DEPTH:
+def article_blocks(page: Page) -> frozenset[int]:
+    """Return the indices of the blocks that an extractor takes for the article, or none when it cannot tell."""
+    source = page.source
+    if not source:
         return frozenset()
     visible = sum(len(block.text) for block in page.blocks)
     best = ""
@@ -64,7 +59,7 @@ def lay_over(extracted: str, blocks: Sequence[PageBlock]) -> frozenset[int]:
     A short block counts only as a whole line of the extract; a longer one when most of its characters, taken in runs,
     are there. Of equal blocks as many are taken as the extract has, those that stand among the others first.
     """
-    lines = Counter(_key(line) for line in extracted.splitlines())
+    lines = Counter(_key(piece) for line in extracted.splitlines() for piece in _pieces(line))
     whole = _key(extracted)
     known = {whole[i : i + _SHINGLE] for i in range(len(whole) - _SHINGLE + 1)}
     keys = [_key(block.text) for block in blocks]
@@ -125,7 +120,8 @@ def _thorough(html: str) -> str:
     from trafilatura import extract
 
     try:
-        return extract(html, favor_precision=True, include_comments=False, include_formatting=False) or ""
+        # Without its own second opinion: ours, on the lines of the page, is better and takes a fraction of the time.
+        return extract(html, fast=True, favor_precision=True, include_comments=False, include_formatting=False) or ""
     except _EXTRACTOR_ERRORS:
         return ""
 
@@ -137,6 +133,11 @@ def _fast(html: str) -> str:
         return str(extract_plain_text(html, main_content=True, alt_texts=False))
     except _EXTRACTOR_ERRORS:
         return ""
+
+
+def _pieces(line: str) -> list[str]:
+    """A line of the extract, or the cells of a row: on the page each is a block."""
+    return line.split("|") if line.startswith("|") else [line]
 
 
 def _key(text: str) -> str:

@@ -50,10 +50,15 @@ class PageBlock:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a reader of the page sees, and the titles its head gives."""
+    """What a reader of the page sees, the titles its head gives, and the mark-up it was read from.
+
+    Attributes:
+        source: nothing where the mark-up nests too deep for any parser.
+    """
 
     blocks: tuple[PageBlock, ...]
     titles: tuple[str, ...]
+    source: str = ""
 
     @property
     def text(self) -> str:
@@ -76,10 +81,10 @@ def read_page(html: str) -> Page:
     parser = LexborHTMLParser(html)
     root = parser.root
     if root is None:
-        return Page((), ())
+        return Page((), (), html)
     # Some pages hide everything and let a script show it; their text is all there is.
     blocks = _Reader(skip_unshown=True).read(root) or _Reader(skip_unshown=False).read(root)
-    return Page(tuple(blocks), tuple(_titles(parser)))
+    return Page(tuple(blocks), tuple(_titles(parser)), html)
 
 
 def sane(html: str) -> str:
