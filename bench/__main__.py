@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ALONE = ("bench.serving",)
-WITH_DATA = ("bench.cleaning", "bench.langid", "bench.segmentation", "bench.extractive", "bench.translation")
+WITH_DATA = ("bench.quality",)
 
 
 def main(arguments: list[str]) -> int:

@@ -17,21 +17,24 @@ class Table:
         columns: heads of the columns; the first column names the row.
         rows: cells, as many in each row as there are columns.
         notes: sentences below the table.
+        folded: long and for looking up: documents show its title only, until asked.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    folded: bool = False
 
 
 def markdown(table: Table) -> str:
     """Return a table as Markdown: its title in bold, the table, its notes as a paragraph."""
-    lines = [f"**{table.title}**", "", _line(table.columns), "|" + "---|" * len(table.columns)]
+    head = f"<details><summary>{table.title}</summary>" if table.folded else f"**{table.title}**"
+    lines = [head, "", _line(table.columns), "|" + "---|" * len(table.columns)]
     lines += [_line(row) for row in table.rows]
     if table.notes:
         lines += ["", " ".join(table.notes)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "</details>"] if table.folded else lines)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -106,7 +106,9 @@ def _by_collection(request: Request) -> dict[str, list[str]]:
 
 def _clean_table(articles: dict[str, list[str]], request: Request) -> Table:
     texts = [text for some in articles.values() for text in some]
-    made, notes = run_all(MODULE, [{"text": text} for text in texts], request, [n for n in ON_TEXT if n != "everything"])
+    made, notes = run_all(
+        MODULE, [{"text": text} for text in texts], request, [n for n in ON_TEXT if n != "everything"]
+    )
     rows = []
     for one in made:
         outputs = iter(one.outputs)

@@ -27,9 +27,7 @@ class Interval:
 
     def shown(self, digits: int = 3, scale: float = 1.0) -> str:
         """Return `value [low, high]`."""
-        return (
-            f"{self.value * scale:.{digits}f} [{self.low * scale:.{digits}f}, {self.high * scale:.{digits}f}]"
-        )
+        return f"{self.value * scale:.{digits}f} [{self.low * scale:.{digits}f}, {self.high * scale:.{digits}f}]"
 
 
 def bootstrap(

@@ -23,6 +23,7 @@ class Request:
         limit: most rows of one collection, language or direction; 0 for all.
         peers: names of the peers wanted; None for all.
         cache: where their environments are made.
+        keep: folder that gets what each system was given and made, as JSON; None for nowhere.
     """
 
     data: Path
@@ -30,6 +31,7 @@ class Request:
     limit: int = 0
     peers: frozenset[str] | None = None
     cache: Path = Path()
+    keep: Path | None = None
 
     def wants(self, peer: str) -> bool:
         """Whether a peer was asked for."""

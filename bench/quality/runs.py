@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -88,10 +90,15 @@ def _run(module: str, name: str, system: System, given: Path, request: Request) 
         [python, "-m", "bench.quality.worker", module, name, str(given), str(out)],
         cwd=ROOT,
         env={**os.environ, **_ONE_THREAD, "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"},
-        stdout=sys.stderr,
+        stdout=subprocess.DEVNULL,
         check=True,
         timeout=_LIMIT_S,
     )
+    if request.keep:
+        request.keep.mkdir(parents=True, exist_ok=True)
+        section = f"{module.rpartition('.')[2]}-{hashlib.sha256(given.read_bytes()).hexdigest()[:6]}"
+        for file in (given, out):
+            shutil.copy(file, request.keep / f"{section}-{file.name}")
     found = json.loads(out.read_text("utf-8"))
     title = " ".join(filter(None, (system.title, found.pop("version"))))
     return Made(name, title, **found)

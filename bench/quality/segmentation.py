@@ -50,7 +50,9 @@ def tables(request: Request) -> list[Table]:
     rows = [{"text": one.text, "language": one.tag} for one in chosen]
     made, notes = run_all(MODULE, [*rows, _long_row(chosen)], request)
     whole = tuple(_row(one, chosen) for one in made)
-    title = f"Sentence boundaries in running text ({len(chosen)} documents, {len({one.tag for one in chosen})} languages)"
+    title = (
+        f"Sentence boundaries in running text ({len(chosen)} documents, {len({one.tag for one in chosen})} languages)"
+    )
     columns = ("", "macro F1", "precision", "recall", "s/MB", "one text of 1 MB, s", "memory, MB")
     notes += ("The last column but one is one paragraph of a million bytes; `> 30` was given up.",)
     return [Table(title, columns, whole, notes), _language_table(chosen, made)]
@@ -99,4 +101,4 @@ def _language_table(chosen: Sequence[Document], made: Sequence[Made]) -> Table:
     for tag in sorted(each[0]):
         boundaries = sum(row[1] for row in each[0][tag])
         rows.append((tag, str(boundaries), *(bootstrap([groups[tag]], f1).shown() for groups in each)))
-    return Table("F1 by language", ("", "boundaries", *(one.title for one in made)), tuple(rows))
+    return Table("F1 by language", ("", "boundaries", *(one.title for one in made)), tuple(rows), folded=True)

@@ -36,7 +36,7 @@ _SAMPLE_CHARACTERS = 800
 _SAMPLE_PIECES = 4
 _SAMPLE_BYTES = 1600
 
-# Fitted on short texts, see bench/langid.py: the model's own probabilities are too low.
+# Fitted on short texts, see bench/quality/langid.py: the model's own probabilities are too low.
 _TEMPERATURE = 0.75
 _RARE_PENALTY = 1.0
 _LEAST_CONFIDENCE = 0.35

