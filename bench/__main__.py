@@ -1,4 +1,4 @@
-"""All measurements: `python -m bench [DATA_DIR]`. Without a folder of articles, only those that need none."""
+"""Speed, and quality where a data folder is named: `python -m bench [DATA]`."""
 
 from __future__ import annotations
 

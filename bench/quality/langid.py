@@ -35,6 +35,7 @@ NO_LANGUAGE = (
     "😀😀😀", "👍🏽 🎉", "🇫🇷", "→ ✓ ✗", "https://example.org/a/b?c=1", "www.example.com", "info@example.org", "@a #1",
 )  # fmt: skip
 _BINS = 10
+SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _length_table(kind: str, rows: Sequence[Row], made: Sequence[Made]) -> Table
                 f"{len(own)}: {np.mean([np.mean([right for right, _ in group]) for group in own]):.3f}",
                 mean([[answered for _, answered in group] for group in groups], pooled=True).shown(),
                 bootstrap(groups, ratio, pooled=True).shown(),
+                coverage(sure, len(spent)),
                 calibration(sure),
                 f"{np.mean(spent) * 1e6:.0f}",
                 f"{one.memory_mb:.0f}",
@@ -127,6 +129,7 @@ def _length_table(kind: str, rows: Sequence[Row], made: Sequence[Made]) -> Table
         "languages it answers: accuracy on those",
         "answered",
         "right when answered",
+        f"could answer at {SURE:.0%} right",
         "ECE of the best candidate",
         "µs a text",
         "memory, MB",
@@ -134,6 +137,20 @@ def _length_table(kind: str, rows: Sequence[Row], made: Sequence[Made]) -> Table
     return Table(
         f"Language identification, {kind.replace('-', ' ')} ({count} texts, {tags} languages)", columns, tuple(found)
     )
+
+
+def coverage(sure: Sequence[tuple[float, bool]], texts: int) -> str:
+    """Return the largest share of texts that could be answered, most confident first, with so many of them right."""
+    if not sure:
+        return "–"
+    ordered = sorted(sure, key=lambda one: -one[0])
+    right, best = 0, 0
+    for place, (confidence, hit) in enumerate(ordered, start=1):
+        right += hit
+        ends_here = place == len(ordered) or ordered[place][0] < confidence
+        if ends_here and right >= SURE * place:
+            best = place
+    return f"{best / texts:.3f}"
 
 
 def calibration(sure: Sequence[tuple[float, bool]]) -> str:

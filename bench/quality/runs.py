@@ -30,7 +30,7 @@ class Made:
 
     Attributes:
         name: key among the systems; `title`: with its version, for tables.
-        outputs: one a row, None where it failed; `seconds`: one a row.
+        outputs: one a row, None where it failed; `seconds` of computing: one a row.
         load_s: seconds until ready; `memory_mb`: peak RSS above that of the bare process, its children's included.
         errors: how many rows failed, by kind of error.
     """

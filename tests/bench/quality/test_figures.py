@@ -88,6 +88,13 @@ def test_calibration_by_hand() -> None:
     assert langid.calibration([]) == "–"
 
 
+def test_coverage_by_hand() -> None:
+    """Of ten texts the two surest are right, and the third, which has a twin that is wrong, cannot be had alone."""
+    sure = [(0.9, True), (0.8, True), (0.7, True), (0.7, False), (0.1, False)]
+    assert langid.coverage(sure, 10) == "0.200"
+    assert langid.coverage([], 10) == "–"
+
+
 def test_codes_of_other_systems_are_understood() -> None:
     """Macrolanguages, withdrawn codes and scripts name the language they mean."""
     assert [langid.base(code) for code in ("no", "iw", "zh-Hant", "por", "xx")] == ["nb", "he", "zh", "pt", "xx"]
