@@ -72,7 +72,9 @@ def run_all(
                 continue
             try:
                 found = _run(module, name, system, given, request)
-            except (subprocess.SubprocessError, OSError) as error:
+                if all(output is None for output in found.outputs):
+                    raise RuntimeError(f"{system.title} failed on every row: {', '.join(found.errors)}")
+            except (subprocess.SubprocessError, OSError, RuntimeError) as error:
                 if system.own:
                     raise
                 notes.append(f"Missing: {system.title} ({_reason(error)}).")
@@ -105,6 +107,8 @@ def _run(module: str, name: str, system: System, given: Path, request: Request) 
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RuntimeError):
+        return "failed on every row"
     if isinstance(error, subprocess.TimeoutExpired):
         return "took too long"
     return "could not be installed" if "pip" in str(error) or "ensurepip" in str(error) else "did not run"

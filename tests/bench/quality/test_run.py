@@ -202,6 +202,22 @@ def test_a_peer_that_cannot_be_had_is_missing(data: Path, monkeypatch: pytest.Mo
     assert notes[-1] == "Missing: readability-lxml (could not be installed)."
 
 
+def test_a_system_that_fails_always_is_not_measured(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ours that stops the run, since a table of zeros would hide what is broken; a peer is missing."""
+
+    def fail(module: str, name: str, system: System, given: Path, request: Request) -> runs.Made:
+        return runs.Made(name, system.title, [None], [0.0], 0.0, 0.0, {"KeyError": 1})
+
+    monkeypatch.setattr(runs, "_run", fail)
+    module = "bench.quality.systems.cleaning"
+    with pytest.raises(RuntimeError, match="Précis failed on every row: KeyError"):
+        runs.run_all(module, [{}], Request(data), ("precis",))
+    assert runs.run_all(module, [{}], Request(data), ("justext",)) == (
+        [],
+        ("Missing: jusText (failed on every row).",),
+    )
+
+
 def test_a_row_that_fails_or_takes_too_long_is_counted() -> None:
     """It has no output, its kind of error is counted, and the rows after it are done."""
 
