@@ -195,7 +195,7 @@ def test_a_peer_that_cannot_be_had_is_missing(data: Path, monkeypatch: pytest.Mo
         raise subprocess.CalledProcessError(1, ["python", "-m", "pip", "install", side])
 
     monkeypatch.setattr(runs, "interpreter", fail)
-    rows = [{"html": f"<p>{STORY[0]}</p>"}]
+    rows = [{"text": STORY[0]}]
     request = Request(data, peers=frozenset(("readability",)))
     made, notes = runs.run_all("bench.quality.systems.cleaning", rows, request, ("everything", "readability"))
     assert [one.name for one in made] == ["everything"]
