@@ -13,6 +13,7 @@ from bench.quality.worker import Run, System
 
 Row = dict[str, Any]
 _RANKED = 40
+_SPARE = 8  # sentences beyond the length wanted that the service asks its engine for
 
 
 def _lead() -> Run:
@@ -28,7 +29,7 @@ def _own(*, titles: bool) -> Callable[[], Run]:
 
     def load() -> Run:
         from service.engines.extractive.engine import ExtractiveEngine
-        from service.pipeline import compose, summarize
+        from service.pipeline import compose
         from service.pipeline.requests import Length
         from service.records import Job, Segment, Sentence, SummaryParams, SummaryResult, Task
 
@@ -47,7 +48,7 @@ def _own(*, titles: bool) -> Callable[[], Run]:
 
         def run(row: Row) -> dict[str, list[int]]:
             title = row["title"] if titles else ""
-            wanted = min(summarize.MAX_SENTENCES, row["count"] + summarize.SPARE_SENTENCES)
+            wanted = row["count"] + _SPARE
             result = ranked(row, title, max(wanted, _RANKED))
             order = [sentence.sources[0] for sentence in result.sentences]
             spans, at = [], 0
