@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PROFILE ?= $(or $(PRECIS_PROFILE),embedded)
 
-.PHONY: help run setup setup-dev apertium test test-full lint format bench proto clean
+.PHONY: help run setup setup-dev apertium test test-full lint format bench quality proto clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ format: setup-dev ## put the code into its standard form
 
 bench: setup-dev ## measure; the tables of docs/BENCHMARKS.md
 	$(PY) -m bench
+
+quality: setup-dev ## measure outputs on the collections in DATA=folder; the tables of docs/QUALITY.md
+	$(PY) -m bench.quality $(DATA) --markdown docs/QUALITY.md
 
 proto: setup-dev ## make the protocol code from model.proto; refuses a change that old releases could not read
 	$(PY) -m scripts.proto

@@ -1,4 +1,4 @@
-"""All measurements: `python -m bench [DATA_DIR]`. Without a folder of articles, only those that need none."""
+"""Speed, and quality where a data folder is named: `python -m bench [DATA]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ALONE = ("bench.serving",)
-WITH_DATA = ("bench.cleaning", "bench.langid", "bench.segmentation", "bench.extractive", "bench.translation")
+WITH_DATA = ("bench.quality",)
 
 
 def main(arguments: list[str]) -> int:

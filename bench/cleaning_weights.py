@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.cleaning import clean_articles, decode
+from bench.quality.cleaning import clean_articles
+from bench.quality.corpora import decode
 from service.pipeline.clean_features import features
 from service.pipeline.clean_lines import Line, split_lines
 from service.pipeline.clean_rules import own_rule

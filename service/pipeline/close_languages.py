@@ -14,7 +14,7 @@ from service.pipeline.script import script_of
 
 _TABLE = Path(__file__).parents[1] / "data" / "close_languages.toml"
 
-# In units of the log of the odds; fitted by bench/langid.py on coarse steps, the results are flat around them.
+# In units of the log of the odds; fitted by bench/quality/langid.py on coarse steps, the results are flat around them.
 WORD_WEIGHT = 1.0
 LETTER_WEIGHT = 2.0
 PATTERN_WEIGHT = 1.5

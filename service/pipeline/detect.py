@@ -23,7 +23,7 @@ UNDETERMINED = "und"
 _SAMPLE_CHARACTERS = 800
 _SAMPLE_PIECES = 4
 
-# Answered only above this confidence, by how many letters there are; see bench/langid.py.
+# Answered only above this confidence, by how many letters there are; see bench/quality/langid.py.
 _LEAST_CONFIDENCE = 0.4
 _LEAST_CONFIDENCE_SHORT = ((12, 0.71), (20, 0.62))
 # A second script with this share of the letters is answered as an alternative.

@@ -25,7 +25,7 @@ from service.pipeline.word_grams import WordGrams
 _MODEL_FILE = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
 _SAMPLE_BYTES = 1600
 
-# Fitted on one half of the samples of bench/langid.py, measured on the other; the results are flat around them.
+# Fitted on one half of the samples of bench/quality/langid.py, measured on the other; the results are flat around them.
 _TEMPERATURE = 2.2
 _LENGTH_POWER = 0.35
 _WORDS_WEIGHT = 0.9

@@ -2,7 +2,7 @@
 
 Pure functions over token ids and text; each answers with a verdict that says why. They compare with the source, because
 a source may itself repeat, be a list of names or be written in two scripts. Time is linear in the length of the text.
-The limits are those at which few reference translations by people are doubted (`python -m bench.guards`).
+The limits are those at which few reference translations by people are doubted (`bench/quality/guards.py` counts them).
 """
 
 from __future__ import annotations
