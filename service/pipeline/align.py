@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from icu4py.breakers import WordBreaker
-
+from service.pipeline.rooms import Node, Room
 from service.pipeline.stretches import Element
+from service.pipeline.tokens import Words, words_of
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # An element counts as found when so much of its words is in a stretch of the translation, and of it in them.
@@ -27,68 +26,6 @@ _SHORTEST_STEM = 4
 _LONGEST_QUERY = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text and its words: spans, and how they compare."""
-
-    text: str
-    spans: tuple[tuple[int, int], ...]
-    keys: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.spans)
-
-    def before(self, offset: int) -> int:
-        """How many words end at or before an offset."""
-        return bisect_right(self.spans, offset, key=lambda span: span[1])
-
-    def within(self, start: int, end: int) -> tuple[int, int]:
-        """The words that a stretch touches, as a half-open range."""
-        first = self.before(start)
-        last = bisect_right(self.spans, end - 1, lo=first, key=lambda span: span[0]) if end > start else first
-        return first, max(first, last)
-
-
-def words_of(text: str) -> Words:
-    """The words of a text by ICU, in any script; no word boundary cuts a letter from its marks."""
-    spans: list[tuple[int, int]] = []
-    end = 0
-    for piece in WordBreaker(_SURROGATES.sub("\ufffd", text), "en"):
-        start, end = end, end + len(piece)
-        if any(character.isalnum() for character in piece):
-            spans.append((start, end))
-    return Words(text, tuple(spans), tuple(text[start:end].casefold() for start, end in spans))
-
-
-@dataclass(slots=True)
-class Node:
-    """An element with its words in the source, `first:last`, and in the translation, `low:high`."""
-
-    element: Element | None
-    first: int
-    last: int
-    low: int = 0
-    high: int = 0
-    guessed: bool = False
-    children: list[Node] = field(default_factory=list)
-
-    @property
-    def early(self) -> bool:
-        """Whether it began in an earlier sentence."""
-        return self.element is not None and self.element.opening is None
-
-    @property
-    def late(self) -> bool:
-        """Whether it ends in a later sentence."""
-        return self.element is not None and self.element.closing is None
-
-    def walk(self) -> Iterator[Node]:
-        """The node and everything in it."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-
 class Alignment:
     """Places of a source sentence in its translation.
 
@@ -96,14 +33,26 @@ class Alignment:
         source, target: the sentence and its translation, stand-ins included.
         elements: outer before inner.
         known: what inner texts become when they are translated alone.
+        solid: stand-ins; they stay inside the elements they are in, and outside of all others.
     """
 
-    def __init__(self, source: Words, target: Words, elements: Sequence[Element], known: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Words,
+        target: Words,
+        elements: Sequence[Element],
+        known: Mapping[str, str],
+        solid: Sequence[str] = (),
+    ) -> None:
         self.source = source
         self.target = target
         self._known = known
         self._pairs = _anchors(source.keys, target.keys)
         self._chain = _rising(sorted(self._pairs.items()))
+        keys = {key.casefold() for key in solid}
+        self._solid = {at: self._pairs[at] for at, key in enumerate(source.keys) if key in keys and at in self._pairs}
+        # False when the stand-ins of an element are scattered among others: then no place for it is right.
+        self.whole = True
         self.root = self._tree(elements)
         self.root.high = len(target)
         for node in self.root.walk():
@@ -139,39 +88,54 @@ class Alignment:
 
     def _place_children(self, parent: Node) -> None:
         free = [(parent.low, parent.high)]
+        pins = [self._pin(child.first, child.last) for child in parent.children]
+        loose = [
+            (there, there + 1)
+            for here, there in self._solid.items()
+            if parent.first <= here < parent.last and not any(one.first <= here < one.last for one in parent.children)
+        ]
+        rooms = [
+            Room(free, pin, [*loose, *(other for other in pins if other is not None and other is not pin)])
+            for pin in pins
+        ]
         waiting = []
-        for child in parent.children:
+        for child, room in zip(parent.children, rooms, strict=True):
             if child.early or child.late:
-                self._place_edge(child, parent, free)
+                self._place_edge(child, parent, room)
             else:
-                waiting.append((self._find(child, parent, free), child))
+                waiting.append((self._find(child, parent, room.spots())[0], child, room))
         # The surest first; what is left is placed in the order of the source.
-        waiting.sort(key=lambda item: -item[0][0])
+        waiting.sort(key=lambda item: -item[0])
         unsure = []
-        for (score, _, _), child in waiting:
-            again = self._find(child, parent, free) if score >= _FOUND else (0.0, 0, 0)
+        for score, child, room in waiting:
+            again = self._find(child, parent, room.spots()) if score >= _FOUND else (0.0, 0, 0)
             if again[0] >= _FOUND:
-                child.low, child.high = again[1:]
-                _take(free, child)
+                room.take(child, again[1], again[2])
             else:
-                unsure.append(child)
-        for child in sorted(unsure, key=lambda one: one.first):
-            self._guess(child, free)
-            _take(free, child)
+                unsure.append((child, room))
+        for child, room in sorted(unsure, key=lambda one: one[0].first):
+            self._guess(child, room)
+        self.whole = self.whole and all(room.whole for room in rooms)
 
-    def _place_edge(self, child: Node, parent: Node, free: list[tuple[int, int]]) -> None:
+    def _pin(self, first: int, last: int) -> tuple[int, int] | None:
+        """From the first to the last stand-in of an element, in the translation."""
+        there = [self._solid[here] for here in range(first, last) if here in self._solid] if self._solid else []
+        return (min(there), max(there) + 1) if there else None
+
+    def _place_edge(self, child: Node, parent: Node, room: Room) -> None:
         """An element that goes on in another sentence touches the edge of its parent on that side."""
-        score, low, high = self._find(child, parent, free)
+        spots = room.edge(parent.low if child.early else parent.high, early=child.early)
+        score, low, high = self._find(child, parent, spots)
         inside = (child.first, child.last) != (parent.first, parent.last)
         if score < _FOUND:
             low, high = self.boundary(child.first), self.boundary(child.last)
             child.guessed = inside and child.first < child.last
-        spot = free[0] if child.early else free[-1]
-        child.low = spot[0] if child.early else min(max(low, spot[0]), spot[1])
-        child.high = spot[1] if child.late else min(max(high, spot[0]), spot[1])
+        spot = spots[0]
+        low = spot[0] if child.early else min(max(low, spot[0]), spot[1])
+        high = spot[1] if child.late else min(max(high, spot[0]), spot[1])
         if child.first == child.last:
-            child.low = child.high = spot[0] if child.early else spot[1]
-        _take(free, child)
+            low = high = spot[0] if child.early else spot[1]
+        room.take(child, low, max(low, high))
 
     def _find(self, node: Node, parent: Node, free: Sequence[tuple[int, int]]) -> tuple[float, int, int]:
         """The best stretch of the free words for an element: score, low, high."""
@@ -209,19 +173,19 @@ class Alignment:
                         best = (score, low + start, low + start + width)
         return best
 
-    def _guess(self, node: Node, free: list[tuple[int, int]]) -> None:
+    def _guess(self, node: Node, room: Room) -> None:
         low, high = self.boundary(node.first), self.boundary(node.last)
-        spots = [spot for spot in free if spot[0] < spot[1]] if node.first < node.last else []
+        node.guessed = node.first < node.last
+        every = room.spots()
+        spots = [spot for spot in every if spot[0] < spot[1]] if node.first < node.last else []
         if not spots:
-            at = min((edge for spot in free for edge in spot), key=lambda edge: abs(edge - low))
-            node.low = node.high = at
-            node.guessed = node.first < node.last
+            at = min((edge for spot in every for edge in spot), key=lambda edge: abs(edge - low))
+            room.take(node, at, at)
             return
         spot = min(spots, key=lambda one: max(one[0] - low, low + 1 - one[1], 0))
         width = min(max(1, high - low), spot[1] - spot[0])
-        node.low = min(max(low, spot[0]), spot[1] - width)
-        node.high = node.low + width
-        node.guessed = True
+        low = min(max(low, spot[0]), spot[1] - width)
+        room.take(node, low, low + width)
 
 
 def _holds(outer: Element | None, inner: Element) -> bool:
@@ -230,16 +194,6 @@ def _holds(outer: Element | None, inner: Element) -> bool:
         return True
     mark = inner.opening or inner.closing
     return mark is not None and mark.start < outer.closing.start
-
-
-def _take(free: list[tuple[int, int]], node: Node) -> None:
-    """Leave the words of a node out of the free ones; what is on both sides stays, even where it is empty."""
-    for index, (low, high) in enumerate(free):
-        if low <= node.low and node.high <= high:
-            left = [] if node.early else [(low, node.low)]
-            right = [] if node.late else [(node.high, high)]
-            free[index : index + 1] = left + right
-            return
 
 
 def _anchors(source: Sequence[str], target: Sequence[str]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from service.pipeline.formats.layout import Atom, Unit
 from service.pipeline.protected import protect
-from service.pipeline.terms import Terms
+from service.pipeline.terms import Terms, joins
 
 _WIDE = re.compile(r"[^\S ]\s*| \s+")
 _SUP = ("sup", "sub")
@@ -18,6 +18,8 @@ _FORMULA = "formula"
 _WORD_END = re.compile(r"\w+$")
 _WORD_START = re.compile(r"\w+")
 _NEAR = 64
+_MASK = "mask"
+_ENDING = re.compile(r"[a-z]{1,2}(?!\w)")
 # Partner of an atom that has none, or none that nests.
 ALONE = -1
 
@@ -30,8 +32,9 @@ def normal(unit: Unit, terms: Terms) -> tuple[list[Atom], list[int]]:
     """
     atoms = protect(_spaced(unit.atoms), terms, tags=unit.spelling == "plain")
     if all(atom.kind in ("text", "mask") for atom in atoms):
+        atoms = _apart(atoms)
         return atoms, [ALONE] * len(atoms)
-    atoms = _parted(_formulas(_collapsed(atoms, paired(atoms))))
+    atoms = _apart(_parted(_formulas(_collapsed(atoms, paired(atoms)))))
     return atoms, paired(atoms)
 
 
@@ -100,6 +103,9 @@ def _collapsed(atoms: Sequence[Atom], partners: Sequence[int]) -> list[Atom]:
             made = _as_one(atoms, index, partner)
             if made is not None:
                 result.append(made)
+                if made.text.isspace():
+                    # The blank that is read there; the one in the source stays inside its element.
+                    result.append(Atom("text", made.end, made.end, " "))
                 index = partner + 1
                 continue
         result.append(atom)
@@ -117,7 +123,7 @@ def _as_one(atoms: Sequence[Atom], first: int, last: int) -> Atom | None:
     if not text:
         return Atom("point", start, end)
     if text.isspace():
-        return _blank(start, end)
+        return Atom("point", start, end, " ")
     before, after = _beside(atoms, first, -1), _beside(atoms, last, 1)
     if any(character.isalnum() for character in text):
         # A note's number, an exponent: it touches a word and would be read as part of it.
@@ -164,6 +170,38 @@ def _formulas(atoms: Sequence[Atom]) -> list[Atom]:
                 result.append(Atom("text", atom.start + size, atom.end, atom.text[size:]))
         else:
             result.append(atom)
+    return result
+
+
+def _apart(atoms: list[Atom]) -> list[Atom]:
+    """With a blank, which the source has not, wherever a letter would touch what stands for protected text.
+
+    An ending of one or two letters (the plural of a word of code) goes along with it instead.
+    """
+    if not any(atom.kind == "mask" for atom in atoms):
+        return atoms
+    result: list[Atom] = []
+    last = ""  # what is read before: a character, or a mask
+    for atom in atoms:
+        if atom.kind == "text" and atom.text:
+            ending = _ENDING.match(atom.text) if last == _MASK and result[-1].kind == "mask" else None
+            if ending is not None and len(atom.text) == atom.end - atom.start:
+                size = ending.end()
+                mask = result[-1]
+                result[-1] = Atom("mask", mask.start, atom.start + size, mask.text + ending[0], mask.name)
+                atom = Atom("text", atom.start + size, atom.end, atom.text[size:])
+                if not atom.text:
+                    continue
+            elif last == _MASK and joins(atom.text[0]):
+                result.append(Atom("text", atom.start, atom.start, " "))
+            last = atom.text[-1]
+        elif atom.kind == "mask":
+            if last and (last == _MASK or joins(last)):
+                result.append(Atom("text", atom.start, atom.start, " "))
+            last = _MASK
+        elif atom.kind == "break":
+            last = ""
+        result.append(atom)
     return result
 
 

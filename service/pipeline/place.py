@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.pipeline.align import Alignment, Node, words_of
+from service.pipeline.align import Alignment
 from service.pipeline.formats.layout import Atom
+from service.pipeline.rooms import Node
 from service.pipeline.stretches import STAND_IN, Point, Stretch
+from service.pipeline.tokens import words_of
 
 _FRONT, _MIDDLE, _BACK = -1, 1 << 30, 1 << 31
 
@@ -39,8 +42,8 @@ def recovered(stretch: Stretch, text: str) -> str | None:
     return text if len(found) == len(wanted) and set(found) == wanted else None
 
 
-def place(stretch: Stretch, text: str, known: Mapping[str, str]) -> Written:
-    """Put the marks of a sentence into its translation.
+def place(stretch: Stretch, text: str, known: Mapping[str, str]) -> Written | None:
+    """Put the marks of a sentence into its translation; None when they cannot all have a place of their own.
 
     Args:
         stretch: the sentence.
@@ -51,10 +54,23 @@ def place(stretch: Stretch, text: str, known: Mapping[str, str]) -> Written:
     if not (masks or stretch.elements or stretch.points or stretch.blanks):
         return Written((text,))
     if not (stretch.elements or stretch.points or stretch.blanks):
-        return Written(tuple(_filled(text, masks, ())))
-    alignment = Alignment(words_of(stretch.text), words_of(text), stretch.elements, known)
+        return _complete(stretch, Written(tuple(_filled(text, masks, ()))))
+    alignment = Alignment(words_of(stretch.text), words_of(text), stretch.elements, known, tuple(masks))
+    if not alignment.whole:
+        return None
     writer = _Writer(stretch, text, alignment)
-    return Written(tuple(writer.parts()), any(node.guessed for node in alignment.root.walk()))
+    return _complete(stretch, Written(tuple(writer.parts()), any(node.guessed for node in alignment.root.walk())))
+
+
+def _complete(stretch: Stretch, written: Written) -> Written | None:
+    """What was written, when every mark is there once; a slip of ours must cost a sentence, not a tag."""
+    wanted = Counter(atom.start for _, atom in stretch.masks)
+    wanted.update(point.atom.start for point in stretch.points)
+    for element in stretch.elements:
+        wanted.update(mark.start for mark in (element.opening, element.closing) if mark is not None)
+    blanks = {id(atom) for _, atom in stretch.blanks}
+    found = Counter(part.start for part in written.parts if isinstance(part, Atom) and id(part) not in blanks)
+    return written if found == wanted else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class _Flat:
             elif atom.kind == "close" and partner not in inner:
                 found.append(Element(0, self._at[index] - start, None, atom))
         # Of those that began in an earlier sentence the outer ones end last.
-        early = sorted((one for one in found if one.opening is None), key=lambda one: -one.end)
+        early = [one for one in reversed(found) if one.opening is None]
         return early + [one for one in found if one.opening is not None]
 
     def _loose(self, inner: range, start: int, end: int, places: tuple[int, int]) -> Stretch:

@@ -104,6 +104,11 @@ class _Boundaries:
         return at in self._ends
 
 
+def joins(character: str) -> bool:
+    """Whether a character would make one word with a letter that it touches."""
+    return character.isalnum() and not _UNSPACED.match(character)
+
+
 def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 

@@ -91,7 +91,8 @@ def run(plans: Sequence[Plan], calls: Calls) -> tuple[Translation, ...]:
             continue
         for number, output in more.outputs(segments).items():
             one.outputs[number] = output
-            one.checks.append(Check(number, "protected_lost", Action.PIECEWISE))
+            doubt = ("protected_lost", Action.PIECEWISE) if output is not None else ("untranslated", Action.FLAGGED)
+            one.checks.append(Check(number, *doubt))
         one.checks += _about_sentences(() if result is None else result.checks, more.wanted)
     return tuple(one.answer if one.answer is not None else _written(one) for one in plans)
 

@@ -93,7 +93,7 @@ class FirstRound:
         if text == stretch.text and not stretch.rewrites:
             return True
         exact = recovered(stretch, text)
-        return place(stretch, exact, said.known()) if exact is not None else False
+        return (place(stretch, exact, said.known()) if exact is not None else None) or False
 
 
 class SecondRound:
@@ -108,14 +108,13 @@ class SecondRound:
             for text in _pieces(document.sentences[number]):
                 self.wanted.alongside(text, number, document.owners[number], counts=True)
 
-    def outputs(self, answers: Sequence[str]) -> dict[int, Written]:
-        """What the sentences became."""
+    def outputs(self, answers: Sequence[str]) -> dict[int, Written | None]:
+        """What the sentences became; None for one that stays as it was."""
         said = _Said(self.wanted, answers)
-        made = {}
+        made: dict[int, Written | None] = {}
         for number in self.numbers:
             stretch = self._document.sentences[number]
-            parts = (part if STAND_IN.fullmatch(part) else _translated(part, said) for part in _cut(stretch))
-            made[number] = place(stretch, "".join(parts), self._known)
+            made[number] = place(stretch, _joined(_cut(stretch), said), self._known)
         return made
 
 
@@ -170,6 +169,16 @@ def _translated(part: str, said: _Said) -> str:
         return part
     at = part.index(body)
     return part[:at] + said(body) + part[at + len(body) :]
+
+
+def _joined(parts: Sequence[str], said: _Said) -> str:
+    """The translated pieces around the stand-ins, none of them touching a letter that it did not touch."""
+    text = ""
+    for part in parts:
+        more = part if STAND_IN.fullmatch(part) else _translated(part, said)
+        touching = text[-1:].isalnum() and more[:1].isalnum() and (text[-1:].isascii() or more[:1].isascii())
+        text += f" {more}" if touching else more
+    return text
 
 
 def _in_pieces(stretch: Stretch, said: _Said) -> Written | None:
