@@ -157,29 +157,35 @@ class _Writer:
         self._line = len(self.parts)
         for number in numbers:
             sentence, output = self._document.sentences[number], self._outputs[number]
-            self._gap(at, sentence.start, owner, first=number == numbers[0])
+            self._gap(at, sentence.start, owner, first=number == numbers[0], keep=keep)
             begin = self._length
             if output is None or keep:
-                self._copy_own(sentence.start, sentence.end, owner)
+                self._copy_own(sentence.start, sentence.end, owner, keep=True)
             else:
                 self._sentence(unit, owner, sentence, output, effort)
             self.spans[number] = Span(begin, self._length)
             at = sentence.end
-        self._copy_own(at, unit.end, owner)
+        self._copy_own(at, unit.end, owner, keep=keep)
 
-    def _copy_own(self, start: int, end: int, owner: int) -> None:
-        """Copy a part of a unit."""
+    def _copy_own(self, start: int, end: int, owner: int, *, keep: bool) -> None:
+        """Copy a part of a unit; with `keep` nothing around it has changed."""
         unit = self._units[owner]
         if unit.spelling in spelling.CHECKED:
             self._shown.append(unit.seen(start, end))
+        if not keep:
+            # A mark that is written in another way where its words have changed.
+            for atom in unit.rewritten(start, end):
+                self.copy(start, atom.start, owner)
+                self._put(atom.raw or "")
+                start = atom.end
         self.copy(start, end, owner)
 
-    def _gap(self, start: int, end: int, owner: int, *, first: bool) -> None:
+    def _gap(self, start: int, end: int, owner: int, *, first: bool, keep: bool) -> None:
         gap = self._source[start:end]
         if not first and self._habits[0] != self._habits[1] and gap in ("", " "):
             self._put(" " if self._habits[1] else "")
         else:
-            self._copy_own(start, end, owner)
+            self._copy_own(start, end, owner, keep=keep)
 
     def _sentence(self, unit: Unit, owner: int, sentence: Stretch, output: Written, effort: int) -> None:
         begun = False
@@ -195,8 +201,7 @@ class _Writer:
             begun = begun or any(character.isalnum() for character in text)
 
     def _atom(self, atom: Atom, owner: int) -> None:
-        if atom.kind in ("text", "mask"):
-            self._shown.append(atom.text)
+        self._shown.append(atom.text)
         if atom.raw is not None:
             self._put(atom.raw)
             return

@@ -121,7 +121,7 @@ def _as_one(atoms: Sequence[Atom], first: int, last: int) -> Atom | None:
     text = "".join(atom.text for atom in atoms[first + 1 : last] if atom.kind == "text")
     start, end = atoms[first].start, atoms[last].end
     if not text:
-        return Atom("point", start, end)
+        return Atom("point", start, end, "".join(atom.text for atom in atoms[first + 1 : last]))
     if text.isspace():
         return Atom("point", start, end, " ")
     before, after = _beside(atoms, first, -1), _beside(atoms, last, 1)
@@ -130,9 +130,9 @@ def _as_one(atoms: Sequence[Atom], first: int, last: int) -> Atom | None:
         touches = before.isalnum() or after.isalnum()
         if before.isalnum() and after.isalnum():
             return Atom("point", start, end, text, _FORMULA)
-        return Atom("point", start, end) if touches or atoms[first].name in _SUP else None
+        return Atom("point", start, end, text) if touches or atoms[first].name in _SUP else None
     glued = (before and not before.isspace()) or (after and not after.isspace())
-    return Atom("point" if glued else "break", start, end)
+    return Atom("point" if glued else "break", start, end, text)
 
 
 def _beside(atoms: Sequence[Atom], index: int, step: int) -> str:

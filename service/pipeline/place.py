@@ -25,7 +25,9 @@ class Written:
 
 
 def recovered(stretch: Stretch, text: str) -> str | None:
-    """A translation with its stand-ins in their exact form, or None when one is missing, doubled or unknown."""
+    """A translation with its stand-ins in their exact form; None when one is missing, doubled or new, or it is empty."""
+    if not any(character.isalnum() for character in text):
+        return None  # a paragraph that says nothing would be gone
     if not stretch.masks:
         return text
     wanted = {stand_in for stand_in, _ in stretch.masks}

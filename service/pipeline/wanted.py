@@ -114,7 +114,8 @@ class SecondRound:
         made: dict[int, Written | None] = {}
         for number in self.numbers:
             stretch = self._document.sentences[number]
-            made[number] = place(stretch, _joined(_cut(stretch), said), self._known)
+            exact = recovered(stretch, _joined(_cut(stretch), said))
+            made[number] = None if exact is None else place(stretch, exact, self._known)
         return made
 
 

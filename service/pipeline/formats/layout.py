@@ -53,6 +53,12 @@ class Unit:
     quote: str = ""
     line_start: bool = False
 
+    def rewritten(self, start: int, end: int) -> list[Atom]:
+        """The marks in a range of the source that are written in another way where the words around them change."""
+        if self.spelling not in ("markdown", "cell"):
+            return []
+        return [atom for atom in self.atoms if atom.raw is not None and start <= atom.start and atom.end <= end]
+
     def seen(self, start: int, end: int) -> str:
         """What a reader sees of a range of the source."""
         parts = []

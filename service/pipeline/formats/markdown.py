@@ -52,18 +52,24 @@ def reads_as(written: str, unit: Unit, layout: Layout, shown: str) -> bool:
     return _BLANKS.sub("", read_now) == _BLANKS.sub("", shown)
 
 
-def _marks(atoms: Sequence[Atom], source: str) -> Counter[tuple[str, str]]:
-    """The marks of a unit, whatever their order, as they can be compared."""
-    found: Counter[tuple[str, str]] = Counter()
+def _marks(atoms: Sequence[Atom], source: str) -> Counter[tuple[str, ...]]:
+    """The marks of a unit, each with those it stands in, whatever their order."""
+    found: Counter[tuple[str, ...]] = Counter()
+    path: list[str] = []
     for atom in atoms:
+        name = atom.name.rsplit("#", 1)[0]
+        if atom.kind == "close" and path and path[-1] == name:
+            path.pop()
         if atom.kind in ("open", "close"):
-            found[atom.kind, atom.name.rsplit("#", 1)[0]] += 1
+            found[*path, atom.kind, name] += 1
         elif atom.kind == "break":
-            found["break", ""] += 1
-        elif atom.kind == "point" and source[atom.start : atom.start + 2] == "![":
-            found["image", ""] += 1  # its text may have changed
+            found[*path, "break"] += 1
+        elif atom.kind == "point" and source.startswith("![", atom.start):
+            found[*path, "image"] += 1  # its text may have changed
         elif atom.kind != "text":
-            found[atom.kind, _BREAK.sub(" ", source[atom.start : atom.end])] += 1
+            found[*path, atom.kind, _BREAK.sub(" ", source[atom.start : atom.end])] += 1
+        if atom.kind == "open":
+            path.append(name)
     return found
 
 
