@@ -95,6 +95,7 @@ class _Writer:
         self._length = 0
         self._line = -1
         self._shown: list[str] = []
+        self._free: frozenset[str] = frozenset()
 
     def copy(self, start: int, end: int, within: int = -1) -> None:
         """Copy a range of the source with the units in it as they are now; `within` is the unit it is copied for."""
@@ -118,10 +119,10 @@ class _Writer:
 
     def _unit(self, owner: int) -> None:
         # A unit inside a mark of another one is no part of what that one shows.
-        outer, self._shown = self._shown, []
-        line = self._line
+        kept = self._shown, self._line, self._free
+        self._shown = []
         self._write_unit(owner)
-        self._shown, self._line = outer, line
+        self._shown, self._line, self._free = kept
 
     def _write_unit(self, owner: int) -> None:
         unit = self._units[owner]
@@ -139,6 +140,7 @@ class _Writer:
             self._sentences_of(unit, owner, numbers)
             return
         before, length = len(self.parts), self._length
+        self._free = spelling.as_they_are(unit, self._source)
         for effort in (0, 1):
             self._shown = []
             self._sentences_of(unit, owner, numbers, effort=effort)
@@ -182,7 +184,7 @@ class _Writer:
 
     def _gap(self, start: int, end: int, owner: int, *, first: bool, keep: bool) -> None:
         gap = self._source[start:end]
-        if not first and self._habits[0] != self._habits[1] and gap in ("", " "):
+        if not (first or keep) and self._habits[0] != self._habits[1] and gap in ("", " "):
             self._put(" " if self._habits[1] else "")
         else:
             self._copy_own(start, end, owner, keep=keep)
@@ -196,7 +198,7 @@ class _Writer:
                 continue
             text = part if isinstance(part, str) else _term(part, sentence, first=not begun)
             line_start = unit.line_start and len(self.parts) == self._line
-            self._put(spelling.spell(text, unit, self._source, effort, line_start=line_start))
+            self._put(spelling.spell(text, unit, self._free, effort, line_start=line_start))
             self._shown.append(text)
             begun = begun or any(character.isalnum() for character in text)
 

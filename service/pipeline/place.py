@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Written:
 
 
 def recovered(stretch: Stretch, text: str) -> str | None:
-    """A translation with its stand-ins in their exact form; None when one is missing, doubled or new, or it is empty."""
+    """A translation with its stand-ins in their exact form; None when one is missing or doubled, or all is empty."""
     if not any(character.isalnum() for character in text):
         return None  # a paragraph that says nothing would be gone
     if not stretch.masks:
@@ -220,9 +221,10 @@ class _Writer:
             sure = self._alignment.beside(words - 1) if words else None
             boundary = self._alignment.boundary(words) if sure is None else sure + 1
             wanted = spans[boundary - 1][1] if 0 < boundary <= len(spans) else 0
-            best = min(free, key=lambda offset: abs(offset - wanted))
-            free.remove(best)
-            places.append((best, atom))
+            spot = bisect_left(free, wanted)
+            if spot == len(free) or (spot and wanted - free[spot - 1] <= free[spot] - wanted):
+                spot -= 1
+            places.append((free.pop(spot), atom))
         return sorted(places, key=lambda place: place[0])
 
 

@@ -39,7 +39,7 @@ def reads_as(written: str, unit: Unit, layout: Layout, shown: str) -> bool:
         layout: of the whole text.
         shown: what a reader is to see.
     """
-    breaks = [atom for atom in unit.atoms if "\n" in atom.text or atom.kind == "break"]
+    breaks = [atom for atom in unit.atoms if atom.text == "\n" or atom.kind == "break"]
     for prefix in sorted({layout.source[atom.start : atom.end] for atom in breaks}, key=len, reverse=True):
         if "\n" in prefix:
             written = written.replace(prefix, f"{prefix.split(chr(10))[0]}\n")

@@ -26,14 +26,14 @@ _LINE_START = re.compile(r"(?:#{1,6}(?=\s|$)|[-+*](?=\s|$)|>|=+\s*$|-{2,}\s*$|:(
 _NUMBERED = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 
 
-def spell(text: str, unit: Unit, source: str, effort: int, *, line_start: bool) -> str:
+def spell(text: str, unit: Unit, free: frozenset[str], effort: int, *, line_start: bool) -> str:
     """Text as it has to be written in a unit so that it reads as itself.
 
     Args:
         text: plain text without line breaks.
         unit: where it goes.
-        source: the string that the unit is in.
-        effort: 0 leaves characters alone that stand in the unit's own text as they are; 1 escapes whatever Markdown
+        free: characters that Markdown takes for text in this unit, as they stand in it unescaped (`as_they_are`).
+        effort: 0 leaves these characters alone; 1 escapes whatever Markdown
             could read as markup.
         line_start: whether a line begins here.
     """
@@ -45,7 +45,7 @@ def spell(text: str, unit: Unit, source: str, effort: int, *, line_start: bool) 
         return text.translate(_QUOTED[unit.quote])
     if unit.spelling == "title":
         return _IN_TITLE[unit.quote].sub(lambda match: f"\\{match[0]}", text)
-    common = frozenset() if effort else _as_they_are(unit, source)
+    common = frozenset() if effort else free
     pattern = _POSSIBLE if effort else _LIKELY
     spelled = pattern.sub(lambda match: match[0] if match[0] in common else f"\\{match[0]}", text)
     if unit.spelling == "cell":
@@ -60,7 +60,7 @@ def spell(text: str, unit: Unit, source: str, effort: int, *, line_start: bool) 
     return spelled
 
 
-def _as_they_are(unit: Unit, source: str) -> frozenset[str]:
+def as_they_are(unit: Unit, source: str) -> frozenset[str]:
     """Characters that the text of a unit holds unescaped, so that a parser takes them for text there."""
     return frozenset(
         character
