@@ -158,19 +158,24 @@ class Alignment:
         return best
 
     def _window(self, query: Sequence[str], free: Sequence[tuple[int, int]], near: int) -> tuple[float, int, int]:
+        # By characters: a short word such as an article says little of where an element stands.
         best = (0.0, 0, 0)
+        wanted = sum(map(len, query))
         for low, high in free:
-            alike = [_likeness(word, query) for word in self.target.keys[low:high]]
-            sums = [0.0, *accumulate(alike)]
+            keys = self.target.keys[low:high]
+            alike = [_likeness(word, query) * len(word) for word in keys]
+            shares = [0.0, *accumulate(alike)]
+            sizes = [0, *accumulate(map(len, keys))]
             for width in range(max(1, len(query) - 2), len(query) + 3):
-                for start in range(len(alike) - width + 1):
-                    share = sums[start + width] - sums[start]
-                    if not alike[start] or not alike[start + width - 1]:
+                for start in range(len(keys) - width + 1):
+                    end = start + width
+                    if not alike[start] or not alike[end - 1]:
                         continue
-                    score = 2 * min(share, len(query)) / (len(query) + width)
+                    share = min(shares[end] - shares[start], wanted)
+                    score = 2 * share / (wanted + sizes[end] - sizes[start])
                     score -= 0.001 * abs(low + start - near) / (1 + len(self.target))
                     if score > best[0]:
-                        best = (score, low + start, low + start + width)
+                        best = (score, low + start, low + end)
         return best
 
     def _guess(self, node: Node, room: Room) -> None:
