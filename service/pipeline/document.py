@@ -215,11 +215,12 @@ class _Writer:
 def _term(atom: Atom, sentence: Stretch, *, first: bool) -> str:
     """What a term of the glossary becomes, with the capital of its place."""
     key, target = atom.glossary or ("", "")
-    lead = next((character for character in sentence.text if character.isalnum()), "")
-    if STAND_IN.match(sentence.text):
-        lead = next((mask.text[:1] for _, mask in sentence.masks), "")
+    begins = STAND_IN.search(sentence.text)
+    front = sentence.text[: begins.start()] if begins is not None else ""
+    words = front if any(character.isalnum() for character in front) else sentence.masks[0][1].text
+    lead = next((character for character in words if character.isalnum()), "")
     at_start = first and lead.isupper()
-    inside = atom.text[:1].isupper() and key[:1].islower() and sentence.masks[0][1] is not atom
+    inside = atom.text[:1].isupper() and key[:1].islower() and (words is front or sentence.masks[0][1] is not atom)
     return target[:1].upper() + target[1:] if at_start or inside else target
 
 

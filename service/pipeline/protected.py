@@ -120,7 +120,9 @@ def _known(text: str, tags: bool) -> Iterator[_Hit]:
                 end += 1
             yield _Hit(start, end, "mask")
         else:
-            yield _Hit(start, end, "point" if group == "point" else "break")
+            # A note touches its word; in brackets with a blank before, a number is a word of the sentence.
+            apart = match[0][0] == "[" and (not start or text[start - 1].isspace())
+            yield _Hit(start, end, "break" if group == "break" else "mask" if apart else "point")
 
 
 def _cut(atoms: Sequence[Atom], text: str, hits: Sequence[_Hit]) -> list[Atom]:
@@ -139,8 +141,15 @@ def _cut(atoms: Sequence[Atom], text: str, hits: Sequence[_Hit]) -> list[Atom]:
             first, last = max(hit.start - at, done), min(hit.end - at, shown)
             result += _part(atom, done, first)
             # A hit that goes on behind a mark is cut there: nothing may move the mark out of it.
-            result += _marked(atom, hit, first, last)
-            done = max(done, last)
+            inner = _marked(atom, hit, first, last)
+            if inner and len(atom.text) == atom.end - atom.start:
+                result += [*_part(atom, first, inner[0].start - atom.start), *inner]
+                done = max(done, inner[-1].end - atom.start)
+            elif inner:
+                result += inner
+                done = last
+            else:
+                done = max(done, first)
             if hit.end > at + shown:
                 break
             number += 1
@@ -160,7 +169,11 @@ def _part(atom: Atom, first: int, last: int) -> list[Atom]:
 
 
 def _marked(atom: Atom, hit: _Hit, first: int, last: int) -> list[Atom]:
-    parts = _part(atom, first, last)
+    # The blank next to a mark is no part of a hit that the mark cuts.
+    while first < last and atom.text[first].isspace():
+        first += 1
+    size = len(atom.text[first:last].rstrip())
+    parts = _part(atom, first, first + size)
     return [Atom(hit.kind, one.start, one.end, one.text, hit.name, None, hit.glossary) for one in parts]
 
 

@@ -73,21 +73,24 @@ class Stretch:
         return any(atom.glossary is not None for _, atom in self.masks)
 
 
-def has_words(text: str) -> bool:
-    """Whether anything besides stand-ins can be translated."""
+def has_words(text: str, terms: frozenset[str] = frozenset()) -> bool:
+    """Whether anything besides stand-ins can be translated, or a stand-in is one of a term with a translation."""
     if "_" in text:
+        if terms and any(match[0] in terms for match in STAND_IN.finditer(text)):
+            return True
         text = STAND_IN.sub(" ", text)
     return any(character.isalpha() for character in text)
 
 
 def read(unit: Unit, language: str, terms: Terms) -> list[Stretch]:
-    """The sentences of a unit that can be translated, in order."""
+    """The sentences of a unit that can be translated or hold a term that has a translation, in order."""
     if len(unit.atoms) == 1 and not any(character.isalpha() for character in unit.atoms[0].text):
         return []
     atoms, partners = normal(unit, terms)
     flat = _Flat(atoms, partners)
     found = segment.sentences(flat.text, flat.blocks, language)
-    return [flat.stretch(one.start, one.end) for one in found if has_words(flat.text[one.start : one.end])]
+    made = (flat.stretch(one.start, one.end) for one in found if has_words(flat.text[one.start : one.end], flat.terms))
+    return list(made)
 
 
 class _Flat:
@@ -121,6 +124,7 @@ class _Flat:
                 parts.append(piece)
                 length += len(piece)
         self.text = "".join(parts)
+        self.terms = frozenset(name for at, name in self._stand_ins.items() if atoms[at].glossary is not None)
         ends.append(length)
         self.blocks = _blocks(self.text, ends)
         self._at.append(length)
@@ -223,7 +227,8 @@ class _Flat:
                 parts[-1] += piece
             else:
                 parts.append(piece)
-        return Stretch(*places, self.text[start:end], parts=tuple(parts))
+        masks = tuple((self._stand_ins[i], self._atoms[i]) for i in inner if i in self._stand_ins)
+        return Stretch(*places, self.text[start:end], masks=masks, parts=tuple(parts))
 
 
 def _blocks(text: str, ends: Sequence[int]) -> list[Block]:

@@ -98,7 +98,7 @@ def run(plans: Sequence[Plan], calls: Calls) -> tuple[Translation, ...]:
 
 
 def _ask(wanted: Iterable[tuple[Plan, Wanted]], calls: Calls) -> list[TranslateResult | None]:
-    """Run the jobs of some plans. A job that fails answers its plan; None where there was nothing to ask."""
+    """Run the jobs of some plans. A job that fails answers its plan; None in its place."""
     asked = list(wanted)
     jobs = [
         (one.model, Job(Task.TRANSLATE, one.model.id, one.source, one.target, tuple(need.segments)))
@@ -108,7 +108,7 @@ def _ask(wanted: Iterable[tuple[Plan, Wanted]], calls: Calls) -> list[TranslateR
     outcomes = iter(calls.run([job for _, job in jobs], [model for model, _ in jobs]) if jobs else ())
     results: list[TranslateResult | None] = []
     for one, need in asked:
-        outcome = next(outcomes) if need.segments else Outcome()
+        outcome = next(outcomes) if need.segments else Outcome(TranslateResult((), (one.source, one.target)))
         if isinstance(outcome.result, TranslateResult):
             results.append(outcome.result)
             continue

@@ -60,6 +60,9 @@ class FirstRound:
         self._indices: list[int | None] = []
         for number, stretch in enumerate(document.sentences):
             paragraph = document.owners[number]
+            if not has_words(stretch.text):
+                self._indices.append(None)
+                continue
             if stretch.parts:
                 self._indices.append(None)
                 for text in _pieces(stretch):
@@ -78,7 +81,7 @@ class FirstRound:
         for number, stretch in enumerate(self._document.sentences):
             index = self._indices[number]
             if index is None:
-                made.append(_in_pieces(stretch, said))
+                made.append(_in_pieces(stretch, said) if stretch.parts else place(stretch, stretch.text, {}))
                 continue
             output = self._whole(stretch, _line(answers[index]), said)
             if isinstance(output, bool):
@@ -154,6 +157,8 @@ def _queries(stretch: Stretch) -> list[str]:
 
 def _cut(stretch: Stretch) -> list[str]:
     """The text of a sentence cut at its stand-ins, these included."""
+    if not stretch.masks:
+        return [stretch.text]
     names = "|".join(re.escape(stand_in) for stand_in, _ in stretch.masks)
     return [part for part in re.split(rf"({names})(?![0-9])", stretch.text) if part]
 
