@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from service.pipeline.formats.layout import Atom, Unit
-from service.pipeline.protected import protect
+from service.pipeline.protected import plain, protect
 from service.pipeline.terms import Terms, joins
 
 _WIDE = re.compile(r"[^\S ]\s*| \s+")
@@ -22,6 +22,11 @@ _MASK = "mask"
 _ENDING = re.compile(r"[a-z]{1,2}(?!\w)")
 # Partner of an atom that has none, or none that nests.
 ALONE = -1
+
+
+def ordinary(text: str) -> bool:
+    """Whether a text is words between single spaces with nothing to protect, terms of the caller aside."""
+    return plain(text) and _WIDE.search(text) is None
 
 
 def normal(unit: Unit, terms: Terms) -> tuple[list[Atom], list[int]]:

@@ -51,7 +51,9 @@ _MASK = "|".join(_MASKS)
 _POINT = "|".join(_POINTS)
 _PATTERN = re.compile(f"(?P<mask>{_MASK})|(?P<tag>{_TAGS})|(?P<point>{_POINT})|(?P<break>{_BREAKS})")
 # Without one of these characters, or a word with a capital or a full stop inside, there is nothing to find.
-_HINT = re.compile(r"[@#{}<>\[\]/\\%_:\u203c-\u3299\U0001f000-\U0001faff\u20e3-]|\w\.\w|[a-z]\w*[A-Z]|\(\)")
+_HINT = re.compile(
+    r"[@#{}<>\[\]/\\%_\u203c-\u3299\U0001f000-\U0001faff\u20e3]|\w\.\w|[a-z0-9][A-Z]|\(\)|(?<![\w-])-|(?<!\w):[a-z0-9_+-]|::|tel:"
+)
 _TAG = re.compile(r"<(/?)\s*([\w.-]+)[^<>]*?(/?)>")
 _ALNUM = re.compile(r"[A-Za-z0-9]")
 _HIDDEN = "\ufffc"
@@ -64,6 +66,11 @@ class _Hit:
     kind: Kind
     name: str = ""
     glossary: tuple[str, str] | None = None
+
+
+def plain(text: str) -> bool:
+    """Whether a text holds nothing to protect, terms of the caller aside."""
+    return _HINT.search(text) is None
 
 
 def protect(atoms: Sequence[Atom], terms: Terms, *, tags: bool) -> list[Atom]:

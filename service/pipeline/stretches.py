@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from service.pipeline import segment
 from service.pipeline.formats.layout import Atom, Unit
-from service.pipeline.inline import ALONE, is_blank, normal
+from service.pipeline.inline import ALONE, is_blank, normal, ordinary
 from service.pipeline.terms import Terms
 from service.records import Block
 
@@ -84,8 +84,15 @@ def has_words(text: str, terms: frozenset[str] = frozenset()) -> bool:
 
 def read(unit: Unit, language: str, terms: Terms) -> list[Stretch]:
     """The sentences of a unit that can be translated or hold a term that has a translation, in order."""
-    if len(unit.atoms) == 1 and not any(character.isalpha() for character in unit.atoms[0].text):
-        return []
+    if len(unit.atoms) == 1 and unit.atoms[0].kind == "text":
+        text, start = unit.atoms[0].text, unit.start
+        if not any(character.isalpha() for character in text):
+            return []
+        if not terms and unit.end - start == len(text) and ordinary(text):
+            whole = [Block(len(text) - len(text.lstrip()), len(text.rstrip()))]
+            spans = segment.sentences(text, whole, language)
+            pieces = ((one.start, one.end, text[one.start : one.end]) for one in spans)
+            return [Stretch(start + first, start + last, piece) for first, last, piece in pieces if has_words(piece)]
     atoms, partners = normal(unit, terms)
     flat = _Flat(atoms, partners)
     found = segment.sentences(flat.text, flat.blocks, language)
