@@ -13,9 +13,11 @@ from service import cli_keys, cli_models, languages
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
 from service.pipeline.pipeline import Pipeline
-from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TranslateRequest, Unit
+from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TextFormat, TranslateRequest, Unit
 from service.records import CallContext
 from service.version import VERSION
+
+_FORMATS: dict[str, TextFormat] = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,10 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     summarize.add_argument("--no-clean", action="store_true", help="keep boilerplate")
     summarize.set_defaults(run=_summarize)
 
-    translate = commands.add_parser("translate", help="translate a text file")
+    translate = commands.add_parser("translate", help="translate a text, HTML or Markdown file")
     translate.add_argument("file", help="path, or - for standard input")
     translate.add_argument("--to", action="append", required=True, metavar="TAG", help="repeatable")
     translate.add_argument("--source", default=AUTO, metavar="TAG")
+    translate.add_argument("--format", choices=("text", "html", "markdown"), help="default: by the file's name")
+    translate.add_argument("--keep", action="append", default=[], metavar="TERM", help="leave as it is; repeatable")
+    translate.add_argument(
+        "--glossary", action="append", default=[], metavar="TERM=TRANSLATION", help="translate so; repeatable"
+    )
     translate.set_defaults(run=_translate)
 
     listing = commands.add_parser("languages", help="list languages and what can be done in each")
@@ -103,7 +110,14 @@ def _summarize(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _translate(options: argparse.Namespace, settings: Settings) -> int:
-    request = TranslateRequest((_read(options.file),), tuple(options.to), _tag(options.source))
+    request = TranslateRequest(
+        (_read(options.file),),
+        tuple(options.to),
+        _tag(options.source),
+        format=options.format or _FORMATS.get(Path(options.file).suffix.lower(), "text"),
+        keep=tuple(options.keep),
+        glossary=tuple(_entry(entry) for entry in options.glossary),
+    )
     with _pipeline(settings) as pipeline:
         reply = pipeline.translate(request, _context(settings))
     failed = 0
@@ -134,6 +148,13 @@ def _read(path: str) -> str:
     if path == "-":
         return sys.stdin.buffer.read().decode("utf-8")
     return Path(path).read_text(encoding="utf-8")
+
+
+def _entry(text: str) -> tuple[str, str]:
+    term, sign, target = (part.strip() for part in text.partition("="))
+    if not (term and sign and target):
+        raise SettingsError(f"--glossary {text!r}: give TERM=TRANSLATION")
+    return term, target
 
 
 def _tag(tag: str) -> str:

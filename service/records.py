@@ -132,6 +132,7 @@ class Action(StrEnum):
 
     REDECODED = "redecoded"
     FLAGGED = "flagged"
+    PIECEWISE = "piecewise"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -141,8 +142,8 @@ class Check:
     Attributes:
         segment: which segment of a translation it is about, or which chunk of a summary.
         check: `loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`, or another name.
-        action: `redecoded` when the output was thrown away and another delivered that is not doubted so; `flagged`
-            when the output delivered is the doubted one.
+        action: `redecoded` when another output is delivered that is not doubted so, `flagged` when it is the doubted
+            one, `piecewise` when its parts were translated one by one.
     """
 
     segment: int
@@ -195,8 +196,7 @@ class SummaryResult:
 class TranslateResult:
     """One output per input segment, in order.
 
-    `route` lists the languages passed through, source and target included; `unknown_words` counts source words that
-    the engine had to copy.
+    `route` lists the languages passed through, both ends included; `unknown_words` counts source words just copied.
     """
 
     segments: tuple[str, ...]

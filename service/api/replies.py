@@ -53,8 +53,19 @@ Action = Annotated[
     Literal["redecoded", "flagged"],
     Field(description="`redecoded`: the doubted output was replaced; `flagged`: it is the one delivered"),
 ]
+TextAction = Annotated[
+    Literal["redecoded", "flagged", "piecewise"],
+    Field(
+        description="`redecoded`: the doubted output was replaced; `flagged`: it is the one delivered; `piecewise`: "
+        "the sentence was translated in parts, between what is protected or between its tags"
+    ),
+]
 CheckName = Annotated[
-    str, Field(description="`loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`; more may come")
+    str,
+    Field(
+        description="`loop`, `too_short`, `too_long`, `untranslated`, `wrong_script`, `no_end`; of texts with "
+        "protected terms or markup `protected_lost`, `marks_misnested`, `marks_guessed`; more may come"
+    ),
 ]
 
 
@@ -70,7 +81,7 @@ class TextCheckShape(SpanShape):
     """A doubt about one segment; `start:end` is the segment in the translation's own text."""
 
     check: CheckName
-    action: Action
+    action: TextAction
     segment: Offset
 
 

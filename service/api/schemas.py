@@ -23,12 +23,24 @@ from service.pipeline.requests import (
 
 MAX_TAG = 35  # BCP-47 tags in use are no longer, and no longer one is ever repeated in a reply
 MAX_LIST = 1000  # above every setting, so that a list of a million items ends early
+MAX_TERMS = 1000
+MAX_TERM = 200
 PLANNED = "is not supported yet"
 
 
 def _no_nul(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not hold NUL characters")
+    return value
+
+
+def _term(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must hold more than blanks")
+    if value != value.strip():
+        raise ValueError("must not begin or end with a blank")
+    if not value.isprintable():
+        raise ValueError("must not hold control characters or line breaks")
     return value
 
 
@@ -45,7 +57,11 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+# A default is not validated: this one only marks a bound that was not given, and null stays refused.
+_LEFT_OUT: Any = None
+
 Text = Annotated[str, AfterValidator(_no_nul)]
+Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM), AfterValidator(_term)]
 LanguageTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(_no_nul)]
 _WHOLE = BeforeValidator(_whole)
 EngineId = Annotated[
@@ -62,10 +78,6 @@ Targets = Annotated[
     | Annotated[list[LanguageTag], Field(min_length=1, max_length=MAX_LIST), Tag(f"{BRANCH}many")],
     Discriminator(_branch),
 ]
-
-
-# A default is not validated: this one only marks a bound that was not given, and null stays refused.
-_LEFT_OUT: Any = None
 
 
 class LengthBound(BaseModel):
@@ -101,8 +113,9 @@ def _one_of(*names: str) -> Callable[[dict[str, Any]], None]:
     def tell(schema: dict[str, Any]) -> None:
         for name in names:
             field = schema["properties"][name]
-            (kind,) = (one for one in field.pop("anyOf") if one != {"type": "null"})
-            field.update(kind)
+            if "anyOf" in field:
+                (kind,) = (one for one in field.pop("anyOf") if one != {"type": "null"})
+                field.update(kind)
         schema["oneOf"] = [{"required": [name]} for name in names]
 
     return tell
@@ -170,33 +183,66 @@ class SummarizeBody(Body):
 
 
 class TranslateBody(Body):
-    """Texts to translate into one language or several."""
+    """Texts to translate into one language or several, as `text` or as `html`."""
 
-    planned: ClassVar = dict.fromkeys(("html", "keep", "glossary", "alternatives"), PLANNED)
+    model_config = ConfigDict(json_schema_extra=_one_of("text", "html"))
+    planned: ClassVar = {"alternatives": PLANNED}
+    maps: ClassVar = frozenset(("glossary",))
 
-    text: Texts = Field(description="one text or a list; as many come back, in order")
+    text: Texts = Field(
+        _LEFT_OUT, description="one text or a list, in the format that `format` names; as many come back, in order"
+    )
+    html: Texts = Field(
+        _LEFT_OUT,
+        description="one HTML text or a list; exactly one of `text` and `html` is given; implies `format: html`",
+    )
     source: LanguageTag = Field(AUTO, description="language of the texts, a BCP-47 tag, or `auto`")
     target: Targets = Field(description="one language or a list; each has its own status")
-    format: Literal["text", "html", "markdown"] = Field("text", description="only `text` is supported yet")
+    format: Literal["text", "html", "markdown"] = Field(
+        "text", description="what `text` is written in; markup comes back as it was, with what people read translated"
+    )
+    keep: list[Term] = Field(
+        [],
+        max_length=MAX_TERMS,
+        description="terms that stay as they are: whole words in this exact case, the longest first",
+    )
+    glossary: dict[Term, Term] = Field(
+        {},
+        max_length=MAX_TERMS,
+        description="from a source term, a whole word or several in any case, to what it becomes in every target",
+    )
     engine: EngineId = AUTO
     offsets: Literal["codepoint", "utf16"] = Field("codepoint", description="unit of every offset in the reply")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TranslateBody:
+        if (self.text is _LEFT_OUT) == (self.html is _LEFT_OUT):
+            raise ValueError("exactly one of `text` and `html` must be given")
+        return self
 
     def to_request(self, settings: Settings) -> TranslateRequest:
         """The request for the pipeline.
 
         Raises:
-            BadRequest: more texts or targets than the settings allow, or a format that does not exist yet.
+            BadRequest: more texts or targets than the settings allow, or fields that contradict each other.
             TooLong: a text is over the limit.
             UnsupportedLanguage: a source language that is not known.
         """
-        if self.format != "text":
-            raise wrong("format", f"`{self.format}` {PLANNED}")
+        from_html = self.text is _LEFT_OUT
+        if from_html and "format" in self.model_fields_set and self.format != "html":
+            raise wrong("format", "must be `html` where `html` is given")
+        if both := [term for term in self.keep if term in self.glossary]:
+            raise wrong(f"keep[{self.keep.index(both[0])}]", "is a term of `glossary` too")
         targets = [self.target] if isinstance(self.target, str) else self.target
+        texts = checked_texts(self.html, settings, "html") if from_html else checked_texts(self.text, settings)
         return TranslateRequest(
-            texts=checked_texts(self.text, settings),
+            texts=texts,
             targets=target_tags("target", targets, settings),
             source=known_language("source", self.source),
             engine=self.engine,
+            format="html" if from_html else self.format,
+            keep=tuple(dict.fromkeys(self.keep)),
+            glossary=tuple(self.glossary.items()),
         )
 
 
@@ -222,15 +268,15 @@ def check_length(field: str, text: str, settings: Settings) -> None:
         raise TooLong(f"`{field}` has {len(text)} characters; the limit is {settings.max_text_characters}", field=field)
 
 
-def checked_texts(given: str | Sequence[str], settings: Settings) -> tuple[str, ...]:
+def checked_texts(given: str | Sequence[str], settings: Settings, field: str = "text") -> tuple[str, ...]:
     """One text or several as a tuple, none over the limit and no more than the settings allow."""
     if isinstance(given, str):
-        check_length("text", given, settings)
+        check_length(field, given, settings)
         return (given,)
     if len(given) > settings.max_texts:
-        raise wrong("text", f"has {len(given)} texts; the limit is {settings.max_texts}")
+        raise wrong(field, f"has {len(given)} texts; the limit is {settings.max_texts}")
     for index, text in enumerate(given):
-        check_length(f"text[{index}]", text, settings)
+        check_length(f"{field}[{index}]", text, settings)
     return tuple(given)
 
 

@@ -25,6 +25,12 @@ resource = Resource("translate", __name__)
         errors=(*BODY_ERRORS, "no_text", "unsupported_language", "unavailable", "deadline"),
         examples={
             "one": {"text": "The library is open again.", "source": "en", "target": "es"},
+            "html": {
+                "html": "<p>Visit <a href='/help'>our help</a>, or write to <b>Acme Desk</b>.</p>",
+                "source": "en",
+                "target": "es",
+                "keep": ["Acme Desk"],
+            },
             "several": {"text": ["Good morning.", "The train is late."], "target": ["es", "ca"]},
         },
     )

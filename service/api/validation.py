@@ -39,12 +39,13 @@ class Body(BaseModel):
     """A request body: no coercion, no unknown fields.
 
     `planned` are fields of the contract whose feature does not exist yet: they are refused by name, with this ending.
-    `nested` are fields that hold objects with fields of their own.
+    `nested` are fields that hold objects with fields of their own; `maps` those whose keys are the caller's words.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     planned: ClassVar[Mapping[str, str]] = {}
     nested: ClassVar[Mapping[str, type[BaseModel]]] = {}
+    maps: ClassVar[frozenset[str]] = frozenset()
 
 
 B = TypeVar("B", bound=Body)
@@ -118,6 +119,9 @@ def _explain(model: type[Body], item: ErrorDetails) -> tuple[str, str]:
         for place, part in enumerate(item["loc"])
         if place == named or not (isinstance(part, str) and part.startswith(BRANCH))
     ]
+    if loc and loc[0] in model.maps and len(loc) > 1:
+        field = str(loc[0])
+        return field, _explain(model, {**item, "loc": (field,)})[1].replace(f"`{field}`", f"an entry of `{field}`", 1)
     path = _path(loc)
     if kind == "extra_forbidden":
         return path, _unknown(model, loc, path)
@@ -128,7 +132,9 @@ def _explain(model: type[Body], item: ErrorDetails) -> tuple[str, str]:
         told = str(item["ctx"]["error"])
         # A rule over several fields has no path of its own: it is told at the first field of the body.
         return (path, f"`{path}` {told}") if path else (next(iter(model.model_fields)), told)
-    message = item["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")
+    message = (
+        item["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ").removeprefix("Dictionary ")
+    )
     return path, f"`{path}` {message}"
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 from service import languages
 from service.config import Settings
-from service.pipeline import detect, summarize, translate
+from service.pipeline import detect, document, summarize, translate
 from service.pipeline.calls import Calls
 from service.pipeline.requests import (
     AUTO,
@@ -22,6 +22,7 @@ from service.pipeline.requests import (
     Warn,
 )
 from service.pipeline.routing import Router
+from service.pipeline.terms import Terms
 from service.records import CallContext, Catalogue, Detection, ModelInfo
 from service.serving.backend import Backend
 
@@ -62,21 +63,22 @@ class Pipeline:
         calls = Calls(self._backend, context, self._config_digest)
         router = self._fresh_router()
         router.check_translation_engine(request.engine, "engine")
-        found = [self._language(text, request.source) for text in request.texts]
+        terms = Terms(request.keep, dict(request.glossary))
+        layouts = [document.layout_of(text, request.format) for text in request.texts]
+        shown = [layout.visible if request.format != "text" else layout.source for layout in layouts]
+        found = [self._language(text, request.source) for text in shown]
         plans: list[translate.Plan] = []
-        for index, (text, detection) in enumerate(zip(request.texts, found, strict=True)):
-            parts = translate.split(text, detection.language)
+        for index, (layout, detection) in enumerate(zip(layouts, found, strict=True)):
+            read = document.read(layout, detection.language, terms)
             plans += [
-                translate.plan(router, index, parts, detection.language, target, request.engine)
+                translate.plan(router, index, read, detection.language, target, request.engine)
                 for target in request.targets
             ]
-        jobs = [item.job for item in plans if item.job is not None]
-        outcomes = iter(calls.run(jobs, [item.model for item in plans if item.model is not None]) if jobs else ())
-        done = tuple(translate.settle(item, next(outcomes) if item.job is not None else None) for item in plans)
+        done = translate.run(plans, calls)
         warnings = tuple(
             Warn("language_unknown", f"the language of text {index} could not be told")
             for index, detection in enumerate(found)
-            if detection.language == "und" and translate.has_letters(request.texts[index])
+            if detection.language == "und" and translate.has_letters(shown[index])
         )
         return TranslateReply(done, tuple(found), calls.usage(), calls.timing(), calls.provenance(), warnings)
 

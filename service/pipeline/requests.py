@@ -15,6 +15,7 @@ AUTO = "auto"
 
 Unit = Literal["sentences", "words", "characters"]
 Format = Literal["paragraph", "bullets", "headline"]
+TextFormat = Literal["text", "html", "markdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +202,21 @@ class SummarizeReply:
 
 @dataclass(frozen=True, slots=True)
 class TranslateRequest:
-    """Texts to translate into every target. Tags are canonical BCP-47; `source` may be `auto`."""
+    """Texts to translate into every target. Tags are canonical BCP-47; `source` may be `auto`.
+
+    Attributes:
+        format: what all texts are written in.
+        keep: terms that stay as they are, in their exact case.
+        glossary: pairs of a source term and what it becomes, in every target.
+    """
 
     texts: tuple[str, ...]
     targets: tuple[str, ...]
     source: str = AUTO
     engine: str = AUTO
+    format: TextFormat = "text"
+    keep: tuple[str, ...] = ()
+    glossary: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,14 +235,12 @@ def _translate(made: _Made, request: SummarizeRequest, router: Router, calls: Ca
     if not request.translate_to:
         return ()
     source = made.base_language
-    parts = translate.split(made.base.text, source)
+    read = translate.read(made.base.text, source)
     plans = [
-        translate.plan(router, index, parts, source, target, request.translate_engine)
+        translate.plan(router, index, read, source, target, request.translate_engine)
         for index, target in enumerate(request.translate_to)
     ]
-    jobs = [item.job for item in plans if item.job is not None]
-    outcomes = iter(calls.run(jobs, [item.model for item in plans if item.model is not None]) if jobs else ())
-    return tuple(translate.settle(item, next(outcomes) if item.job is not None else None) for item in plans)
+    return translate.run(plans, calls)
 
 
 def _explain(article: Read, made: _Made) -> Explanation:

@@ -71,10 +71,10 @@ def test_replies_are_the_described_ones(
 
 
 def _untold(problem: dict[str, Any]) -> bool:
-    """A key used twice, a service without keys, unknown engines and languages, NUL, no letters, time that ran out."""
-    named = str(problem.get("field", "")).rpartition(".")[2]
+    """A key used twice, a service without keys, unknown engines and languages, blanks around terms, NUL, no letters, time that ran out."""
+    named = str(problem.get("field", "")).rpartition(".")[2].partition("[")[0]
     told = problem["code"] == "bad_request" and (
-        named in ("engine", "translate_engine", "format") or "NUL" in problem["detail"]
+        named in ("engine", "translate_engine", "format", "keep", "glossary") or "NUL" in problem["detail"]
     )
     return told or problem["code"] in (
         "unsupported_language",

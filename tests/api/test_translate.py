@@ -40,19 +40,79 @@ def test_checks_point_into_the_translation(bench: Bench, unit: str, codec: str, 
     assert units[check["start"] * width : check["end"] * width].decode(codec) == " bridge>"
 
 
-@pytest.mark.parametrize("field", ["html", "keep", "glossary", "alternatives"])
-def test_planned_fields_are_refused_by_name(bench: Bench, field: str) -> None:
+def test_planned_fields_are_refused_by_name(bench: Bench) -> None:
     """A field whose feature does not exist is refused, not ignored."""
-    reply = bench.post(PATH, {"text": "a", "target": "es", field: "x"})
-    assert (reply.status_code, reply.json["field"]) == (400, field)
+    reply = bench.post(PATH, {"text": "a", "target": "es", "alternatives": 2})
+    assert (reply.status_code, reply.json["field"]) == (400, "alternatives")
     assert "not supported yet" in reply.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "texts", "form"),
+    [
+        ({"html": "<p>a</p>"}, ("<p>a</p>",), "html"),
+        ({"html": ["<p>a</p>", "b"], "format": "html"}, ("<p>a</p>", "b"), "html"),
+        ({"text": "<p>a</p>", "format": "html"}, ("<p>a</p>",), "html"),
+        ({"text": ["# a"], "format": "markdown"}, ("# a",), "markdown"),
+    ],
+)
+def test_formats_reach_the_pipeline(bench: Bench, body: dict[str, object], texts: tuple[str, ...], form: str) -> None:
+    """`html` means `format: html`, and markup comes back as `text`."""
+    reply = bench.post(PATH, {**body, "target": "es"})
+    assert reply.status_code == 200
+    TranslateReplyShape.model_validate_json(reply.data)
+    assert bench.pipeline.request == TranslateRequest(texts, ("es",), format=form)
+
+
+def test_terms_reach_the_pipeline(bench: Bench) -> None:
+    """Kept terms once each, glossary entries in order."""
+    body = {"text": "a", "target": "es", "keep": ["Acme", "Acme", "B 2"], "glossary": {"desk": "mesa", "x": "y"}}
+    assert bench.post(PATH, body).status_code == 200
+    wanted = TranslateRequest(("a",), ("es",), keep=("Acme", "B 2"), glossary=(("desk", "mesa"), ("x", "y")))
+    assert bench.pipeline.request == wanted
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"html": "b"}, "text"),
+        ({"keep": "Acme"}, "keep"),
+        ({"keep": ["Acme", ""]}, "keep[1]"),
+        ({"keep": ["Acme", " "]}, "keep[1]"),
+        ({"keep": ["Acme "]}, "keep[0]"),
+        ({"keep": ["a\tb"]}, "keep[0]"),
+        ({"keep": ["a\u202eb"]}, "keep[0]"),
+        ({"keep": ["x" * 201]}, "keep[0]"),
+        ({"keep": ["x"] * 1001}, "keep"),
+        ({"keep": ["x", "y"], "glossary": {"y": "z"}}, "keep[1]"),
+        ({"glossary": ["x"]}, "glossary"),
+        ({"glossary": {"": "x"}}, "glossary"),
+        ({"glossary": {"x": ""}}, "glossary"),
+        ({"glossary": {"x": None}}, "glossary"),
+        ({"glossary": {"x": "a\nb"}}, "glossary"),
+        ({"glossary": {"x": "y" * 201}}, "glossary"),
+        ({"glossary": {str(number): "x" for number in range(1001)}}, "glossary"),
+    ],
+)
+def test_wrong_terms_are_named(bench: Bench, more: dict[str, object], field: str) -> None:
+    """Terms have bounds, and no entry of a glossary is repeated in an error."""
+    reply = bench.post(PATH, {"text": "a", "target": "es", **more})
+    assert (reply.status_code, reply.json["field"]) == (400, field)
+    assert bench.pipeline.requests == []
+
+
+def test_html_is_named_in_errors(bench: Bench) -> None:
+    """Limits name the field that was sent, and `html` in another format contradicts itself."""
+    long = "b" * (bench.settings.max_text_characters + 1)
+    reply = bench.post(PATH, {"html": ["a", long], "target": "es"})
+    assert (reply.status_code, reply.json["field"]) == (422, "html[1]")
+    reply = bench.post(PATH, {"html": "a", "target": "es", "format": "markdown"})
+    assert (reply.status_code, reply.json["field"]) == (400, "format")
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"text": "a", "target": "es", "format": "html"}, "format"),
-        ({"text": "a", "target": "es", "format": "markdown"}, "format"),
         ({"text": "a", "target": "es", "format": "pdf"}, "format"),
         ({"text": "a"}, "target"),
         ({"target": "es"}, "text"),

@@ -14,9 +14,10 @@ from flask import Response
 from service.api.compat import dialect
 from service.api.compat.dialect import Refusal, reply
 from service.api.compat.fields import Fields, read
+from service.api.compat.ignored import IgnoredTags
 from service.api.context import services
 from service.api.resource import Resource, current_call
-from service.pipeline.requests import AUTO
+from service.pipeline.requests import AUTO, TextFormat
 
 resource = Resource("deepl", __name__)
 
@@ -60,17 +61,18 @@ def translate() -> Response:
         raise Refusal(400, "Parameter 'text' not specified.")
     target = _language(fields, "target_lang", required=True)
     source = _language(fields, "source_lang", required=False)
-    handling = _choices(fields)
+    handling, ignored = _choices(fields), _tags(fields)
     if len(texts) > MOST_TEXTS:
         raise Refusal(400, f"Too many texts: {len(texts)}; the limit is {MOST_TEXTS}.")
     dialect.check_texts(
         texts, lambda count, limit: Refusal(413, f"Request too large: {count}; limit {limit}.", "too_long")
     )
-    found = dialect.translate(dialect.request_of(texts, target, source, handling, ignore_tags=_tags(fields)))
+    mask = IgnoredTags(ignored if handling == "html" else ())
+    found = dialect.translate(dialect.request_of(mask.hidden(texts), target, source, handling))
     translations = [
         {
             "detected_source_language": _code(language.language) if language.language != "und" else _code(target),
-            "text": one.text,
+            "text": mask.shown(one.text),
             "billed_characters": len(text),
             "model_type_used": fields.text("model_type") or "quality_optimized",
         }
@@ -137,7 +139,7 @@ def _language(fields: Fields, name: str, *, required: bool) -> str:
     return tag
 
 
-def _choices(fields: Fields) -> str:
+def _choices(fields: Fields) -> TextFormat:
     """The format to translate in, after a look at every parameter that could promise something."""
     for name in _REFUSED:
         if fields.get(name) not in (None, "", []):
@@ -148,7 +150,7 @@ def _choices(fields: Fields) -> str:
             raise Refusal(400, f"Value for '{name}' not supported.")
     if fields.get("formality") in ("more", "less"):
         raise Refusal(400, "'formality' is not supported for given 'target_lang'.")
-    return {"html": "html", "xml": "xml"}.get(fields.text("tag_handling") or "", "text")
+    return "html" if fields.text("tag_handling") else "text"
 
 
 def _tags(fields: Fields) -> tuple[str, ...]:

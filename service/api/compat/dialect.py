@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, g
@@ -17,7 +17,7 @@ from service.api.problems import kind_of
 from service.api.resource import current_call
 from service.errors import EngineFailed, PrecisError
 from service.pipeline.article import UNKNOWN
-from service.pipeline.requests import DetectRequest, TranslateReply, TranslateRequest, Translation
+from service.pipeline.requests import DetectRequest, TextFormat, TranslateReply, TranslateRequest, Translation
 from service.pipeline.translate import has_letters
 from service.records import CallContext, Candidate, Detection
 
@@ -171,14 +171,6 @@ def display_name(tag: str) -> str:
 _ALIASES = {"zt": "zh-Hant", "pb": "pt", "zh-tw": "zh-Hant", "zh-hk": "zh-Hant", "no": "nb"}
 
 
-def request_of(
-    texts: list[str], target: str, source: str, format: str, *, ignore_tags: tuple[str, ...] = ()
-) -> TranslateRequest:
-    """A translation as the pipeline takes it.
-
-    Raises:
-        Refusal: a format that is not translated here.
-    """
-    if format != "text" or ignore_tags:
-        raise Refusal(400, "markup is not supported yet; send plain text")
-    return TranslateRequest(tuple(texts), (target,), source)
+def request_of(texts: Sequence[str], target: str, source: str, format: TextFormat) -> TranslateRequest:
+    """A translation as the pipeline takes it."""
+    return TranslateRequest(tuple(texts), (target,), source, format=format)

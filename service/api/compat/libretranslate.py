@@ -19,7 +19,7 @@ from service.api.compat.fields import Fields, read
 from service.api.context import services
 from service.api.resource import Resource
 from service.errors import UnsupportedLanguage
-from service.pipeline.requests import AUTO, DetectRequest, LanguageEntry, TranslateRequest
+from service.pipeline.requests import AUTO, DetectRequest, LanguageEntry, TextFormat, TranslateRequest
 from service.pipeline.translate import has_letters
 from service.records import Detection
 
@@ -27,7 +27,7 @@ resource = Resource("libretranslate", __name__)
 
 MOST_ALTERNATIVES = 10
 MOST_CANDIDATES = 3
-_FORMATS = ("text", "html")
+_FORMATS: Mapping[str, TextFormat] = {"text": "text", "html": "html"}
 # Its own codes: everything else is 403 or 500 there, and 429 stands for both kinds of too much.
 _STATUS: Mapping[str, int] = {"no_text": 400, "unsupported_language": 400, "too_long": 400, "unauthorized": 403}
 _NOTHING = {"confidence": 0.0, "language": "en"}
@@ -54,9 +54,9 @@ def translate() -> Response:
     fields = read()
     texts = _texts(fields)
     source, target = _language(fields, "source"), _language(fields, "target")
-    wanted = fields.text("format") or "text"
-    if wanted not in _FORMATS:
-        raise Refusal(400, f"{wanted[:40]} format is not supported")
+    wanted = _FORMATS.get(given := fields.text("format") or "text")
+    if wanted is None:
+        raise Refusal(400, f"{given[:40]} format is not supported")
     alternatives = _alternatives(fields)
     if target == AUTO:
         raise Refusal(400, "auto is not supported as a target language", "unsupported_language")

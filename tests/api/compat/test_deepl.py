@@ -99,3 +99,18 @@ def test_usage_and_what_is_missing(foreign: Bench) -> None:
     reply = foreign.client.post("/v2/document", data={})
     assert reply.status_code == 404
     assert isinstance(reply.json["message"], str)
+
+
+def test_tags_are_markup_and_ignored_ones_are_left_alone(foreign: Bench) -> None:
+    """`tag_handling` chooses the format; a tag to ignore reaches the pipeline marked and comes back as it was."""
+    text = "<p>Hi <x id=1>there</x></p>"
+    body = {**GOOD, "text": [text], "tag_handling": "xml", "ignore_tags": ["x"]}
+    reply = foreign.post(PATH, body)
+    request = foreign.pipeline.request
+    assert isinstance(request, TranslateRequest)
+    assert request.format == "html"
+    assert '<x translate="no"' in request.texts[0]
+    assert reply.json["translations"][0]["text"] == f"<{text}>"
+    form = foreign.client.post(PATH, data={"text": text, "target_lang": "es", "ignore_tags": "y, x"})
+    assert form.json["translations"][0]["text"] == f"<{text}>"
+    assert foreign.pipeline.request == TranslateRequest((text,), ("es",))

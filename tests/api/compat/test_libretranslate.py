@@ -146,3 +146,10 @@ def test_a_word_of_no_clear_language_is_guessed(foreign: Bench) -> None:
     assert [request.source for request in foreign.pipeline.requests if isinstance(request, TranslateRequest)] == [
         "auto", "en",
     ]  # fmt: skip
+
+
+def test_html_is_translated_as_html(foreign: Bench) -> None:
+    """As Mastodon asks; the text comes back as the pipeline wrote it, escapes included."""
+    reply = foreign.post("/translate", {**GOOD, "q": "<p>a &lt;b&gt;</p>", "format": "html", "api_key": None})
+    assert reply.json == {"translatedText": "<<p>a &lt;b&gt;</p>>"}
+    assert foreign.pipeline.request == TranslateRequest(("<p>a &lt;b&gt;</p>",), ("es",), "en", format="html")
