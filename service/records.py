@@ -1,4 +1,4 @@
-"""Immutable records that cross layers. No behaviour beyond what a record knows of itself.
+"""Immutable records that cross layers, with no behaviour beyond what a record knows of itself.
 
 Offsets are Unicode code points into the text named, half-open, unless a record says otherwise.
 """
@@ -103,11 +103,12 @@ class Segment:
 class SummaryParams:
     """What a summary job may choose.
 
-    `max_sentences` bounds how many sentences the engine returns; the caller applies the length bound itself.
+    `max_sentences` bounds what the engine returns; the caller's length bound will leave about `likely_sentences`.
     """
 
     title: str = ""
     max_sentences: int = 8
+    likely_sentences: int = 0
 
 
 @dataclass(frozen=True, slots=True)
