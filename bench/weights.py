@@ -26,8 +26,7 @@ from bench.extractive import Item, collections, lead, peers
 from bench.rouge import _common_subsequence, rouge, tokens
 from service.engines.extractive import rank
 from service.engines.extractive.features import NAMES, features
-from service.engines.extractive.matrix import Flags, Floats, Matrix, build
-from service.openers import dangles
+from service.engines.extractive.matrix import Floats, Matrix, build
 
 _SWAPPED = 0.55  # share of the second view
 _DECAY = 1e-5
@@ -45,7 +44,8 @@ class Case:
     kept: tuple[int, ...]
     matrix: Matrix
     features: Floats
-    leaning: Flags
+    costs: Floats
+    needs: rank.Needs
     gains: Floats
 
     @property
@@ -71,8 +71,9 @@ def case(name: str, item: Item) -> Case:
     kept, own = rank.distinct(item.sentences)
     matrix = build([*own, item.title] if item.title else own)
     rows = features(own, matrix, bool(item.title), item.count)
-    leaning = np.array([dangles(text, item.language) for text in own])
-    return Case(name, item, tuple(kept), matrix, rows, leaning, _among_good(item, own))
+    return Case(
+        name, item, tuple(kept), matrix, rows, rank.unfit(own), rank.needs(own, item.language), _among_good(item, own)
+    )
 
 
 def _among_good(item: Item, own: Sequence[str]) -> Floats:
@@ -97,7 +98,7 @@ def _swapped(one: Case, values: Floats) -> Floats:
     def of(rows: Sequence[int]) -> float:
         return score(one.item, tuple(sorted(one.kept[row] for row in rows)))
 
-    chosen = [row for row, _ in rank.choose(one.matrix, values, one.leaning, one.count)]
+    chosen = [row for row, _ in rank.choose(one.matrix, values, one.needs, one.count)]
     chosen = [*chosen, *(row for row in range(size) if row not in chosen)][: one.count]
     others = sorted(set(range(size)) - set(chosen), key=lambda row: -values[row])[:_MOST_SWAPS]
     gains = np.full(size, np.nan)
@@ -163,7 +164,7 @@ def _expected(
 
 def picks(one: Case, weights: Floats) -> tuple[int, ...]:
     """The sentences that the engine would take with these weights, in text order."""
-    chosen = rank.choose(one.matrix, one.features @ weights, one.leaning, one.item.count)
+    chosen = rank.choose(one.matrix, one.features @ weights - one.costs, one.needs, one.item.count)
     return tuple(sorted(one.kept[row] for row, _ in chosen))
 
 

@@ -45,7 +45,7 @@ _SIGNIFICANT_SHARE, _SIGNIFICANT_LEAST = 0.1, 5
 _GAP = 4  # words between two significant ones that still belong together
 
 _TERMINAL = ".!?…。！？．｡।॥؟۔؛።፧៕។៖։;:»”’\"'」』)）"
-_QUESTION = ("?", "？", "؟", "፧", "՞")
+QUESTION = ("?", "？", "؟", "፧", "՞")
 _DENSE = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _MARKS = r"\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
 _WORD = re.compile(rf"[{_DENSE}]|(?:[^\W_{_DENSE}]|[{_MARKS}])+")
@@ -81,7 +81,7 @@ def features(texts: Sequence[str], matrix: Matrix, titled: bool, count: int) -> 
         full,
         np.maximum(0.0, np.log(lengths / _LONG)),
         matrix.similarity_to(size)[:size] if titled else np.zeros(size),
-        np.fromiter((text.endswith(_QUESTION) for text in texts), dtype=bool, count=size),
+        np.fromiter((text.endswith(QUESTION) for text in texts), dtype=bool, count=size),
         ~ended & (2 * int(ended.sum()) > size),
         _tiny(texts, spaced),
         mass * many,
