@@ -101,9 +101,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SummaryParams:
-    """What a summary job may choose.
-
-    `max_sentences` bounds what the engine returns; the caller's length bound will leave about `likely_sentences`.
+    """What a summary job may choose: how many sentences the engine returns at most, and how many of them the caller's
+    length bound will likely leave (0: all).
     """
 
     title: str = ""

@@ -116,15 +116,21 @@ class Verbatim:
             self._starts.append(at)
             at += len(key)
         self._starts.append(at)
+        self._exact: dict[str, int] = {}
+        for index, text in enumerate(sentences):
+            self._exact.setdefault(_one_line(text), index)
         self._whole: dict[str, int] = {}
         for index, key in enumerate(keys):
             self._whole.setdefault(key, index)
 
     def find(self, sentence: str) -> tuple[Support, ...]:
         """The first place where a sentence stands word for word; empty where it does not or is too short to tell."""
-        key = _key(sentence)
-        if key in self._whole and key:
-            return (Support(self._whole[key], 1.0),)
+        line, key = _one_line(sentence), _key(sentence)
+        found = self._exact.get(line) if line else None
+        if found is None and key:
+            found = self._whole.get(key)
+        if found is not None:
+            return (Support(found, 1.0),)
         if len(key) * (2 if _DENSE.search(key) else 1) < _LEAST_VERBATIM:
             return ()
         start = self._text.find(key)
@@ -216,6 +222,10 @@ def _nearness(index: int, place: float | None, count: int) -> float:
     if place is None or count < 2:
         return 1.0
     return 1.0 - _PLACE_SHARE * abs(index / (count - 1) - place)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _key(text: str) -> str:

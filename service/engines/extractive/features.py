@@ -42,6 +42,7 @@ _NEAR, _EARLY, _EARLY_SHARE = 2.0, 2.0, 0.1  # reach of the two position priors:
 # What most summaries are like: the weights of products are those of a departure from it.
 _USUAL_SHARE, _USUAL_MANY = 0.3, 0.4
 _SIGNIFICANT_SHARE, _SIGNIFICANT_LEAST = 0.1, 5
+ENOUGH = 7.0  # sentences; in fewer, what comes back is more and more chance
 _GAP = 4  # words between two significant ones that still belong together
 
 _TERMINAL = ".!?…。！？．｡।॥؟۔؛።፧៕។៖։;:»”’\"'」』)）"
@@ -65,7 +66,8 @@ def features(texts: Sequence[str], matrix: Matrix, titled: bool, count: int) -> 
     spaced = _spaced(texts)
     # A character of a script without blanks says about as much as two of any other.
     lengths = np.fromiter(map(len, texts), dtype=np.float64, count=size) * (1.0 if spaced else 2.0)
-    mass = _mass(matrix, size)
+    evidence = min(1.0, size / ENOUGH)
+    mass = evidence * _mass(matrix, size)
     full = np.minimum(lengths / _FULL, 1.0)
     relative = np.log((lengths + 10.0) / (lengths.mean() + 10.0))
     share = min(count / size, 1.0) - _USUAL_SHARE
@@ -73,7 +75,7 @@ def features(texts: Sequence[str], matrix: Matrix, titled: bool, count: int) -> 
     ended = np.fromiter((text[-1] in _TERMINAL for text in texts), dtype=bool, count=size)
     columns = (
         mass,
-        _clusters(texts),
+        evidence * _clusters(texts),
         index == 0,
         index == 1,
         np.exp(-index / _NEAR),

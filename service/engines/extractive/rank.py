@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.engines.extractive.features import NAMES, QUESTION, features
+from service.engines.extractive.features import ENOUGH, NAMES, QUESTION, features
 from service.engines.extractive.matrix import Flags, Floats, Ints, Matrix, build
 from service.openers import dangles
 
@@ -25,7 +25,8 @@ _REDUNDANCY = 15.0
 _DANGLING = 6.0
 # What editors do not print, whatever it is worth: half a quotation, a question, the head of a list.
 _HALF, _TORN, _ASKING, _HEADING = 30.0, 12.0, 4.0, 6.0
-_SCALE = 10.0
+_NOT_FIRST = 7.0
+_SCALE = 30.0
 _REPEAT = 0.6  # cosine from which two sentences count as the same one
 _LEAST = 1e-6
 _QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("„", "“"))
@@ -84,9 +85,14 @@ def rank(texts: Sequence[str], title: str, at_most: int, language: str, likely: 
 
 
 def unfit(texts: Sequence[str]) -> Floats:
-    """Return what is taken off each sentence for its form, 0 or more, in the unit of the weights."""
+    """Return what is taken off each sentence, 0 or more, in the unit of the weights.
+
+    It is for its form, and in a text of very few sentences for not being the first.
+    """
     costs = (_ASKING * text.endswith(QUESTION) + _HEADING * text.endswith((":", "：")) for text in texts)
-    return np.fromiter(costs, dtype=np.float64, count=len(texts))
+    result = np.fromiter(costs, dtype=np.float64, count=len(texts))
+    result[1:] += _NOT_FIRST * max(0.0, 1.0 - len(texts) / ENOUGH)
+    return result
 
 
 def needs(texts: Sequence[str], language: str) -> Needs:
