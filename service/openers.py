@@ -42,6 +42,14 @@ _WORDS = {
     "ur": "وہ یہ لیکن اور مگر تاہم انہوں اس",
     "he": "הוא היא הם הן זה זו אבל אך גם אולם לכן",
     "hi": "वह वे यह ये लेकिन और मगर इसके उन्होंने उसने परंतु",
+    "fi": "hän he se ne tämä nämä mutta ja kuitenkin myös siksi lisäksi sitten sen hänen heidän",
+    "hu": "ő ők ez ezek az azok de és azonban ezért továbbá majd viszont",
+    "eu": "hura haiek hau hori baina eta ere hala",
+    "bn": "তিনি সে তারা এটি এই কিন্তু এবং তবে এছাড়া",
+    "ta": "அவர் அவள் அவன் இது இந்த ஆனால் மேலும்",
+    "sw": "yeye wao hii huyo lakini na pia hata hivyo",
+    "sk": "on ona ono oni to tento táto toto ale a však tiež jeho jej ich potom preto",
+    "sl": "on ona ono oni to ta te ampak in vendar tudi njegov njen njihov potem zato",
     "el": "αυτός αυτή αυτό αυτοί αλλά και όμως επίσης ωστόσο",
 }
 _PREFIXES = {
@@ -57,6 +65,12 @@ _PREFIXES = {
         "不过",
         "不過",
         "因此",
+        "例如",
+        "比如",
+        "其中",
+        "之后",
+        "其次",
+        "另一方面",
         "所以",
         "同时",
         "同時",
@@ -80,9 +94,28 @@ _PREFIXES = {
         "一方",
         "なお",
         "そのため",
+        "例えば",
+        "たとえば",
+        "これら",
+        "それら",
+        "こうし",
+        "そこで",
+        "つまり",
+        "ところが",
+        "しかも",
     ),
     "ko": (
         "그는",
+        "그의",
+        "이런",
+        "그런",
+        "이러한",
+        "이 때문에",
+        "이후",
+        "혹은",
+        "다만",
+        "반면",
+        "예를 들",
         "그녀",
         "그들",
         "이는",
@@ -96,9 +129,56 @@ _PREFIXES = {
         "한편",
         "따라서",
     ),
-    "th": ("เขา", "เธอ", "แต่", "และ", "นอกจาก", "อย่างไรก็ตาม", "ดังนั้น", "ซึ่ง", "โดย"),
+    "th": (
+        "เขา",
+        "เธอ",
+        "พวกเขา",
+        "ตัวอย่างเช่น",
+        "เช่น",
+        "หรือ",
+        "ส่วน",
+        "แต่",
+        "และ",
+        "นอกจาก",
+        "อย่างไรก็ตาม",
+        "ดังนั้น",
+        "ซึ่ง",
+        "โดย",
+    ),
 }
-_ALIASES = {"no": "nb", "nn": "nb", "bs": "hr", "sh": "sr", "iw": "he", "zlm": "ms", "yue": "zh", "sk": "cs"}
+# Openings of several words, in lower case.
+_PHRASES = {
+    "en": "for example|for instance|as a result|in addition|on the other hand|at the same time|after that"
+    "|in other words|such a|by contrast|in contrast|as such|even so|in turn|that is",
+    "de": "das sind|das ist|das war|zum beispiel|aus diesem|zur gleichen zeit|auf der anderen seite"
+    "|mit anderen worten|so wurde|so sind"
+    "|so ist|in diesem|in dieser|nach diesem|gerade deswegen|das heißt",
+    "fr": "par exemple|en effet|en outre|par ailleurs|de plus|à cette|à ce|dans ce|c'est|c’est|par conséquent"
+    "|d'autre part",
+    "es": "por ejemplo|sin embargo|por otra parte|por otro lado|no obstante|por eso|por ello|en ese|en este"
+    "|de este|dicho",
+    "pt": "por exemplo|enquanto isso|no entanto|por outro lado|por isso|nesse|neste|nessa|nesta"
+    "|dessa forma|desse modo|ou seja",
+    "it": "per esempio|ad esempio|per questo|d'altra parte|in questo|in questa|nel frattempo|di conseguenza",
+    "nl": "bijvoorbeeld|als gevolg|aan de andere kant|in dit|op die",
+    "ru": "например|в то же время|кроме того|при этом|в этом|к тому же|с другой стороны|таким образом|по его"
+    "|по ее|по её",
+    "uk": "наприклад|крім того|при цьому|у цьому|водночас|таким чином|за його|за її",
+    "pl": "na przykład|poza tym|w tym|z kolei|tym samym|jego zdaniem|jej zdaniem",
+    "cs": "například|kromě toho|v tomto|na druhou stranu|podle něj|podle ní",
+    "tr": "örneğin|bu nedenle|bunun için|öte yandan|bu arada|aynı zamanda|buna göre",
+    "id": "misalnya|hasilnya|oleh karena itu|selain itu|sementara itu|di sisi lain|dengan demikian|hal ini|hal itu",
+    "ms": "misalnya|oleh itu|selain itu|sementara itu|hal ini|sebaliknya",
+    "vi": "ví dụ|cụ thể|tuy nhiên|ngoài ra|bên cạnh đó|do đó|vì vậy|trong khi đó|sau đó|trước đó|điều này"
+    "|theo đó|anh ta|ông ấy|bà ấy|cô ấy",
+    "ar": "على سبيل المثال|ومع ذلك|في المقابل|بالإضافة إلى ذلك|لذلك|من جهة أخرى|وفي الوقت",
+    "fa": "به عنوان مثال|با این حال|علاوه بر این|در نتیجه|به همین دلیل|یعنی|پس",
+    "hi": "उदाहरण के लिए|इसके अलावा|हालांकि|इसलिए|इस बीच",
+}
+_ALIASES = {"no": "nb", "nn": "nb", "bs": "hr", "sh": "sr", "iw": "he", "zlm": "ms", "yue": "zh"}
+# Words that point back from behind a noun at the beginning.
+_BEHIND = {"id": {"ini", "itu", "tersebut"}, "ms": {"ini", "itu", "tersebut"}, "vi": {"này", "đó", "ấy"}}
+_OPENINGS = {language: tuple(phrases.split("|")) for language, phrases in _PHRASES.items()}
 _SETS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 
@@ -119,4 +199,14 @@ def dangles(text: str, language: str) -> bool:
     if words is None:
         return False
     first = _FIRST_WORD.search(text[:40])
-    return first is not None and first.group().lower() in words
+    if first is None:
+        return False
+    if first.group().lower() in words:
+        return True
+    start = text[first.start() : first.start() + 40].lower()
+    if not _BEHIND.get(code, set()).isdisjoint(start.split()[1:3]):
+        return True
+    return any(
+        start.startswith(phrase) and not start[len(phrase) : len(phrase) + 1].isalpha()
+        for phrase in _OPENINGS.get(code, ())
+    )

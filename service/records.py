@@ -1,4 +1,4 @@
-"""Immutable records that cross layers. No behaviour beyond what a record knows of itself.
+"""Immutable records that cross layers, with no behaviour beyond what a record knows of itself.
 
 Offsets are Unicode code points into the text named, half-open, unless a record says otherwise.
 """
@@ -101,13 +101,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SummaryParams:
-    """What a summary job may choose.
-
-    `max_sentences` bounds how many sentences the engine returns; the caller applies the length bound itself.
+    """What a summary job may choose: how many sentences the engine returns at most, and how many of them the caller's
+    length bound will likely leave (0: all).
     """
 
     title: str = ""
     max_sentences: int = 8
+    likely_sentences: int = 0
 
 
 @dataclass(frozen=True, slots=True)

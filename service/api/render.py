@@ -14,6 +14,7 @@ from service.pipeline.requests import (
     Explanation,
     LanguagesReply,
     Provenance,
+    Source,
     SummarizeReply,
     TimingTotals,
     TranslateReply,
@@ -52,7 +53,7 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
         "degraded": summary.degraded,
         "route": summary.route,
         "checks": [{"task": c.task.value, "check": c.check, "action": c.action} for c in summary.checks],
-        "sentences": [{"text": s.text, "sources": _spans(s.sources, place)} for s in summary.sentences],
+        "sentences": [{"text": s.text, "sources": _sources(s.sources, place)} for s in summary.sentences],
     }
     body["translations"] = [_ending({"language": t.target}, t, unit) for t in reply.translations]
     body["cleaning"] = {"removed": [_removed(reply.source, r, place) for r in reply.removed]}
@@ -174,6 +175,10 @@ def _span(start: int, end: int, place: Place | None) -> Object:
 
 def _spans(spans: Sequence[Span], place: Place | None) -> list[Object]:
     return [_span(span.start, span.end, place) for span in spans]
+
+
+def _sources(sources: Sequence[Source], place: Place | None) -> list[Object]:
+    return [{**_span(one.start, one.end, place), "score": one.score} for one in sources]
 
 
 def _removed(source: str, removed: Removed, place: Place | None) -> Object:

@@ -42,11 +42,17 @@ class ArticleShape(Shape):
     text: str
 
 
+class SourceShape(SpanShape):
+    """A sentence of the source; `score` is the share of the summary's sentence that it holds, 1 if word for word."""
+
+    score: Share
+
+
 class SummarySentenceShape(Shape):
-    """A sentence of the summary and where in the source it comes from."""
+    """A sentence of the summary and what supports it in the source, most telling first; empty where nothing does."""
 
     text: str
-    sources: list[SpanShape]
+    sources: list[SourceShape]
 
 
 Action = Annotated[

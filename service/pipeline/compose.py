@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from service import languages, openers
 from service.pipeline import words
-from service.pipeline.requests import Format, Length, ReplySentence, Warn
+from service.pipeline.provenance import Support
+from service.pipeline.requests import Format, Length, ReplySentence, Source, Warn
 from service.pipeline.shorten import clause, opening, shorten, smooth
-from service.records import Sentence, Span, SummaryResult
+from service.records import Segment, Sentence, SummaryResult
 
 BULLET = "- "
 HEADLINE_WORDS = 12
@@ -18,6 +19,8 @@ HEADLINE_CHARACTERS = 200
 _HEADLINE_LEAST = 4
 # Below this share of the best score a sentence is not taken only because it is short enough to fill the bound.
 _FILL_SHARE = 0.25
+# So many sentences tell how long those of an article are.
+_SAMPLE = 40
 # How many sentences that lean on one left out are passed over for the first place.
 _TRIES = 3
 _DENSE_END = "。！？…」』）”；｡"
@@ -35,11 +38,24 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the sentences of a result come from.
+
+    Attributes:
+        written: an engine wrote them, so they are read in its order, chunk by chunk, instead of the order of the text.
+        supports: of each sentence, which ones of the article support it.
+    """
+
+    written: bool
+    supports: Sequence[Sequence[Support]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """A sentence that may be taken. `place` orders the reading; `leans` when it needs the sentence before it."""
 
     text: str
-    sources: tuple[Span, ...]
+    sources: tuple[Source, ...]
     place: int
     score: float
     leans: bool
@@ -54,7 +70,7 @@ def compose(
     format: Format,
     language: str,
     title: str,
-    written: bool | None = None,
+    origin: Origin | None = None,
 ) -> Composed:
     """Return the summary within `length`, in reading order.
 
@@ -67,15 +83,13 @@ def compose(
             12 words and 200 characters, no full stop).
         language: tag of the summary's language; decides words and separators.
         title: the article's headline as it stands in `text`, or empty.
-        written: read in the order the engine wrote, chunk by chunk, instead of the order of the text; None: as it is
-            with sentences of the engine's own.
+        origin: of the result; None: as the engine says.
     Returns:
         The text is empty only when `result` holds no visible text. `shortened` is among the warnings when no whole
         sentence fits.
     """
-    if written is None:
-        written = any(sentence.text is not None for sentence in result.sentences)
-    candidates = _candidates(text, sentences, result, language, written=written)
+    origin = origin or said_by_engine(result)
+    candidates = _candidates(text, sentences, result, origin, language)
     if not candidates:
         return Composed("", ())
     if format == "headline":
@@ -87,22 +101,47 @@ def compose(
     return Composed(_join(chosen, format, language), tuple(ReplySentence(one.text, one.sources) for one in chosen))
 
 
+def said_by_engine(result: SummaryResult) -> Origin:
+    """The origin of a result as the engine gives it."""
+    supports = [[Support(index, 1.0) for index in one.sources] for one in result.sentences]
+    return Origin(any(one.text is not None for one in result.sentences), supports)
+
+
+def likely_sentences(length: Length, segments: Sequence[Segment], language: str) -> int:
+    """About how many sentences a summary within a bound will have, at least 1.
+
+    Args:
+        segments: the sentences of the article.
+        language: their tag.
+    """
+    if length.unit == "sentences" or not segments:
+        return max(1, length.at_most)
+    sample = segments[:_SAMPLE]
+    if length.unit == "words":
+        size = sum(words.count_words(one.text, language) for one in sample) / len(sample)
+    else:
+        size = sum(len(one.text) for one in sample) / len(sample)
+    return max(1, round(length.at_most / max(1.0, size)))
+
+
 def _candidates(
-    text: str, sentences: Sequence[Sentence], result: SummaryResult, language: str, *, written: bool
+    text: str, sentences: Sequence[Sentence], result: SummaryResult, origin: Origin, language: str
 ) -> tuple[_Candidate, ...]:
     """Return the distinct visible sentences of a result, best first."""
     most = len(result.sentences)
     found: dict[str, _Candidate] = {}
     for order, sentence in enumerate(result.sentences):
-        spans = tuple(Span(sentences[index].start, sentences[index].end) for index in sentence.sources)
+        sources = tuple(
+            Source(sentences[one.index].start, sentences[one.index].end, one.score) for one in origin.supports[order]
+        )
         first = min(sentence.sources, default=0)
-        raw = " ".join(text[span.start : span.end] for span in spans) if sentence.text is None else sentence.text
+        raw = " ".join(text[one.start : one.end] for one in sources) if sentence.text is None else sentence.text
         clean = smooth(raw)
         if not clean or clean in found:
             continue
         leans = sentence.text is None and first > 0 and openers.dangles(clean, language)
         found[clean] = _Candidate(
-            clean, spans, sentence.chunk * most + order if written else first, sentence.score, leans
+            clean, sources, sentence.chunk * most + order if origin.written else first, sentence.score, leans
         )
     return tuple(found.values())
 
@@ -210,7 +249,7 @@ def _headline(text: str, candidates: Sequence[_Candidate], title: str, length: L
     heading = _without_stop(smooth(title))
     if heading and heading[-1] not in ":：" and words.count_words(heading, language) >= 2 and fits(heading):
         start = text.find(title)
-        sources = (Span(start, start + len(title)),) if start >= 0 else ()
+        sources = (Source(start, start + len(title), 1.0),) if start >= 0 else ()
         return Composed(heading, (ReplySentence(heading, sources),))
     best = _stand_alone(candidates)
     whole = _without_stop(best.text)

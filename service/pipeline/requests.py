@@ -51,11 +51,23 @@ class SummarizeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A sentence of the original text that supports one of the summary.
+
+    `score` is the share of the summary's sentence that it holds, above 0; 1 where it stands there word for word.
+    """
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReplySentence:
-    """A sentence of the summary and the spans of the original text it comes from."""
+    """A sentence of the summary and what supports it, the most telling first; empty where nothing does."""
 
     text: str
-    sources: tuple[Span, ...]
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)

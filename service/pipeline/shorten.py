@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Callable
 
 from service.pipeline import words
+from service.pipeline.endings import announces
 from service.records import Span
 
 ELLIPSIS = "…"
 _CLAUSE_ENDS = ",;:—–，；：、،؛"
+_COLONS = (": ", "：")
+_COMMAS = re.compile("[,，、،]")
 _LOOSE_END = " ,;:—–-，；：、،؛.。।…\"“„«‹「『(（[【'‘"
 _BLANKS = re.compile(r"\s+")
 _WRAPPED_HYPHEN = re.compile(r"(?<=[^\W\d_])-\s*\n\s*(?=[^\W\d_])")
@@ -52,7 +55,10 @@ def clause(text: str, language: str, least_words: int, most_words: int, most_cha
     for count, (here, after) in enumerate(itertools.pairwise(spans), start=1):
         if count >= least_words and _parts_clauses(text, here, after):
             piece = text[: here.end].rstrip(_LOOSE_END)
-            if len(piece) <= most_characters and balanced(piece):
+            # Behind a colon, between dashes or after several commas a piece is part of a list or an aside.
+            aside = any(mark in piece for mark in _COLONS) or piece.count("—") % 2 or len(_COMMAS.findall(piece)) > 1
+            whole = balanced(piece) and not aside
+            if whole and len(piece) <= most_characters and not announces(text[here.start : here.end], language):
                 best = piece
     return best
 
@@ -68,7 +74,8 @@ def shorten(text: str, language: str, fits: Fits) -> str:
     """Return the longest good beginning of a sentence for which `fits` holds, with an ellipsis at its end.
 
     A clause boundary is taken when it keeps at least half of what a word boundary would; inside a word only when not
-    even the first one fits. Quotations and brackets are left whole where that is possible.
+    even the first one fits. Quotations and brackets are left whole, and no article, preposition or the like is left at
+    the end, where that is possible.
 
     Args:
         text: a smooth sentence.
@@ -88,17 +95,20 @@ def shorten(text: str, language: str, fits: Fits) -> str:
             high = middle - 1
     if low == 0:
         return _cut_word(text, fits)
-    word_cut: str | None = None
+    word_cut = loose_cut = None
     for count in range(low, max(low // 2, low - _LOOK_BACK), -1):
         end = spans[count - 1].end
         piece = text[:end]
         # A shorter beginning can hold more words where a dictionary finds them, hence the second look.
         if not balanced(piece) or not fits(_finish(piece)):
             continue
+        loose_cut = loose_cut or piece
+        if announces(text[spans[count - 1].start : end], language):
+            continue
         word_cut = word_cut or piece
         if count < len(spans) and _parts_clauses(text, spans[count - 1], spans[count]):
             return _finish(piece)
-    return _finish(word_cut or text[: spans[low - 1].end])
+    return _finish(word_cut or loose_cut or text[: spans[low - 1].end])
 
 
 def _parts_clauses(text: str, here: Span, after: Span) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineFailed, Overloaded, PrecisError, Unavailable
-from service.pipeline import compose, coverage, translate
+from service.pipeline import compose, coverage, provenance, translate
 from service.pipeline.article import UNKNOWN, Read, read
 from service.pipeline.calls import Calls
 from service.pipeline.condense import Condensed, condense, summary_job
@@ -137,23 +137,27 @@ def _make(
     title = article.title if language == article.language else ""
     wanted = min(MAX_SENTENCES, request.length.at_most + SPARE_SENTENCES)
 
-    def composed_of(result: SummaryResult) -> compose.Composed:
-        return _compose(article, result, request, language)
+    def composed_of(result: SummaryResult, origin: compose.Origin | None = None) -> compose.Composed:
+        return _compose(article, result, request, language, origin)
 
     def enough(result: SummaryResult) -> bool:
         return request.format != "headline" and len(composed_of(result).sentences) == len(result.sentences)
 
-    condensed = condense(summary_job(path.model, language, segments, title, wanted), path.model, calls, enough)
+    likely = 1 if request.format == "headline" else compose.likely_sentences(request.length, segments, language)
+    job = summary_job(path.model, language, segments, title, wanted, likely)
+    condensed = condense(job, path.model, calls, enough)
+    written = any(one.text is not None for one in condensed.result.sentences)
+    origin = compose.Origin(written, provenance.supports(condensed.result, segments, language))
     if path.translator is not None:  # an engine that points at segments points at translated ones
         said = [_said(one, segments) for one in condensed.result.sentences]
         condensed = replace(condensed, result=_reworded(condensed.result, said))
-    base = composed = composed_of(condensed.result)
+    base = composed = composed_of(condensed.result, origin)
     target = request.summary_language or article.language
     if target != language:
         model = _back(router, language, target, request)
         spoken = tuple(Segment(_said(one, segments)) for one in condensed.result.sentences)
         done = _translated(spoken, language, target, model, calls)
-        composed = _compose(article, _reworded(condensed.result, done.segments), request, target, condensed.result)
+        composed = _compose(article, _reworded(condensed.result, done.segments), request, target, origin)
         route, engine, checks = route + done.route[1:], f"{engine}+{model.id}", checks + _doubts(done)
     summary = Summary(
         text=composed.text,
@@ -202,9 +206,9 @@ def _compose(
     result: SummaryResult,
     request: SummarizeRequest,
     language: str,
-    original: SummaryResult | None = None,
+    origin: compose.Origin | None,
 ) -> compose.Composed:
-    """The summary within its bound; `original` is what the engine said when `result` is its translation."""
+    """The summary within its bound; `origin` is that of the engine's words when `result` is their translation."""
     return compose.compose(
         article.article.text,
         article.sentences,
@@ -213,7 +217,7 @@ def _compose(
         format=request.format,
         language=language,
         title=article.title if language == article.language else "",
-        written=any(one.text is not None for one in (original or result).sentences),
+        origin=origin,
     )
 
 

@@ -57,6 +57,7 @@ def test_offsets_slice_the_text_sent(bench: Bench, unit: str, codec: str, width:
     (sentence,) = reply["summary"]["sentences"]
     (source,) = sentence["sources"]
     assert units[source["start"] * width : source["end"] * width].decode(codec) == sentence["text"]
+    assert source.pop("score") == 1.0
     assert reply["explain"]["chunks"] == [source]
     assert reply["explain"]["sentences"][0]["end"] == source["end"]
 

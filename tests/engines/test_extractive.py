@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+import tomllib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engines.extractive.engine import ExtractiveEngine, word_count
-from service.engines.extractive.rank import rank
+from service.engines.extractive.features import NAMES
+from service.engines.extractive.rank import TABLE, rank
 from service.errors import BadRequest
 from service.records import Job, Segment, SummaryParams, SummaryResult, Task, Usage
 
@@ -186,3 +188,47 @@ def test_word_count_in_both_kinds_of_script() -> None:
     assert word_count("three short words") == 3
     assert word_count("中国队在决赛中击败了日本队获得冠军") == 8
     assert word_count("") == 0
+
+
+def test_weights_are_those_of_the_features() -> None:
+    """The table of weights names each feature once."""
+    with TABLE.open("rb") as file:
+        assert set(tomllib.load(file)["weights"]) == set(NAMES)
+
+
+def test_a_sentence_that_leans_is_not_taken_alone() -> None:
+    """An opening that needs the sentence before it is passed over for one that stands by itself."""
+    texts = [
+        "The harbour tram of Harwick will be built, the council said on Monday.",
+        "Rain fell on the market of the old town all through the afternoon.",
+        "It will link the harbour tram with the station of Harwick, the council said.",
+        "Engineers of Harwick will link the harbour tram with the station in 2031.",
+    ]
+    assert {pick.index for pick in rank(texts, "", 2, "en")} == {0, 3}
+
+
+@pytest.mark.parametrize(("opening", "closing"), ["“”", "«»", '""', "「」"])
+def test_half_a_quotation_comes_with_its_other_half_or_not_at_all(opening: str, closing: str) -> None:
+    """A quotation over two sentences is taken whole or left out."""
+    texts = [
+        "The council of Harwick approved the tram line to the harbour on Monday.",
+        f"{opening}The tram line to the harbour changes everything for this town.",
+        f"Nobody in the council of Harwick will want to go without it,{closing} the mayor said.",
+        "Shop owners near the harbour fear two years of work on the tram line.",
+        "The tram line will cost the town of Harwick 40 million crowns.",
+    ]
+    for at_most in (1, 2, 3, 5):
+        taken = {pick.index for pick in rank(texts, "", at_most, "en")}
+        assert len(taken & {1, 2}) != 1
+
+
+def test_near_repeats_are_not_both_taken() -> None:
+    """Of two sentences that say the same in nearly the same words one is enough."""
+    texts = [*ARTICLE[:3], ARTICLE[0].replace("Monday", "Monday night"), *ARTICLE[4:7]]
+    assert not {0, 3} <= {pick.index for pick in rank(texts, "", 6, "en")}
+
+
+def test_how_many_will_be_printed_matters_not_how_many_are_asked_for() -> None:
+    """Spare sentences do not change which ones come first."""
+    two = [pick.index for pick in rank(ARTICLE, "", 2, "en")]
+    assert [pick.index for pick in rank(ARTICLE, "", 9, "en", 2)][:2] == two

@@ -1,4 +1,4 @@
-"""Summaries from the article's own sentences: no weights, no data, any language."""
+"""Summaries from the article's own sentences: a handful of weights, no data, any language."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from service import openers
 from service.config import Settings
 from service.engines.base import RowDone, RowWork
 from service.engines.catalogue import rows_for
+from service.engines.extractive import features as values
 from service.engines.extractive import matrix as matrices
 from service.engines.extractive import rank as ranking
 from service.errors import BadRequest
 from service.records import Job, ModelInfo, Result, SummaryResult, SummarySentence, Task, Usage
 
 NAME = "extractive"
-REVISION = "1"  # goes up with every change that can change a summary
+REVISION = "2"  # goes up with every change that can change a summary
 _ROWS = 64
 _STEP_COST = 8_000  # characters one step works through before it lets the loop admit and beat
 
@@ -28,6 +29,7 @@ class _Payload:
     texts: tuple[str, ...]
     title: str
     at_most: int
+    likely: int
     language: str
 
 
@@ -41,7 +43,7 @@ def word_count(text: str) -> int:
 def digest() -> str:
     """Return the SHA-256 of the sources that decide a summary, as hex."""
     state = hashlib.sha256()
-    for name in (__file__, matrices.__file__, ranking.__file__, openers.__file__):
+    for name in (__file__, matrices.__file__, values.__file__, ranking.__file__, ranking.TABLE, openers.__file__):
         state.update(Path(name).read_bytes())
     return state.hexdigest()
 
@@ -80,9 +82,9 @@ class ExtractiveEngine:
         if job.summary.max_sentences < 1:
             raise BadRequest("at least one sentence must be allowed", field="length")
         texts = tuple(segment.text for segment in job.segments)
-        return [
-            RowWork(max(1, job.characters), _Payload(texts, job.summary.title, job.summary.max_sentences, job.source))
-        ]
+        wanted = job.summary
+        payload = _Payload(texts, wanted.title, wanted.max_sentences, wanted.likely_sentences, job.source)
+        return [RowWork(max(1, job.characters), payload)]
 
     def finish(self, job: Job, outputs: Sequence[object]) -> tuple[Result, Usage]:
         """Return the row's sentences; tokens are words as `word_count` counts them."""
@@ -137,7 +139,7 @@ def _summarize(work: RowWork) -> SummaryResult:
     payload = work.payload
     if not isinstance(payload, _Payload):
         raise TypeError(f"not a row of this engine: {type(payload).__name__}")
-    picks = ranking.rank(payload.texts, payload.title, payload.at_most, payload.language)
+    picks = ranking.rank(payload.texts, payload.title, payload.at_most, payload.language, payload.likely)
     return SummaryResult(tuple(SummarySentence(None, (pick.index,), pick.score) for pick in picks))
 
 

@@ -1,36 +1,35 @@
-"""Which sentences say most of a text: centrality, position, form and likeness to the title.
+"""Which sentences say most of a text, chosen one after the other so that none says what is said already.
 
-Source: Erkan & Radev, LexRank (2004), for centrality in the sentence graph; Carbonell & Goldstein, MMR (1998), for the
-choice that avoids saying a thing twice.
+A sentence's worth is a weighted sum of its features (`features.py`); likeness to those chosen is taken from it. Source
+of the choice: Carbonell & Goldstein, MMR (1998). The weights are fitted, see `bench/weights.py`.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from service.engines.extractive.matrix import Flags, Floats, Matrix, build
+from service.engines.extractive.features import ENOUGH, NAMES, QUESTION, features
+from service.engines.extractive.matrix import Flags, Floats, Ints, Matrix, build
 from service.openers import dangles
 
-# Settled on news, encyclopedias, how-tos and dialogues in 18 languages, see docs/BENCHMARKS.md: all lie on
-# broad plateaus, none is tuned to one collection.
-_CENTRAL_POWER = 0.8
-_FEW = 5.0  # sentences at which chance and likeness count the same
-_LEAD_WEIGHT, _LEAD_FADE = (
-    4.0,
-    0.3,
-)  # of the position prior at the first pick, and how much less it counts at each later
-_LEAD_SENTENCES, _LEAD_SHARE = 2.0, 0.1  # reach of the prior: sentences, or this share of a long text's sentences
-_TITLE_WEIGHT = 0.5
-_FULL_LENGTH = 130  # characters from which a sentence is not too short to say something; half of it without blanks
-_REPEAT = 0.75  # cosine from which two sentences count as the same one
-_REDUNDANCY = 0.5
-_DANGLING = 0.8
+TABLE = Path(__file__).parents[2] / "data" / "extractive.toml"
 
-_TERMINAL = ".!?…。！？．｡।॥؟۔؛።፧។៕။։;:»”’\"'」』)）"
-_QUESTION = ("?", "？", "؟", "፧", "՞")
+# In the unit of the weights, in which the sentences of a text lie about 10 apart.
+_REDUNDANCY = 15.0
+_DANGLING = 6.0
+# What editors do not print, whatever it is worth: half a quotation, a question, the head of a list.
+_HALF, _TORN, _ASKING, _HEADING = 30.0, 12.0, 4.0, 6.0
+_NOT_FIRST = 7.0
+_SCALE = 30.0
+_REPEAT = 0.6  # cosine from which two sentences count as the same one
+_LEAST = 1e-6
+_QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("„", "“"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +40,28 @@ class Pick:
     score: float
 
 
-def form_factor(text: str, ends_expected: bool) -> float:
-    """Return how fit a sentence is to stand in a summary by its form alone, above 0 and at most 1.
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What sentences need beside them, one entry a sentence.
 
-    Args:
-        text: the sentence, without outer blanks.
-        ends_expected: true when the sentences of this text end in punctuation as a rule.
+    Attributes:
+        leaning: needs the sentence before it.
+        torn: half of a quotation whose other half is the next sentence (1), the one before (-1) or nowhere (2), else 0.
     """
-    if not text:
-        return 0.01
-    factor = 1.0
-    blanks = text.count(" ")
-    letters = sum(map(str.isalpha, text))
-    size = blanks + 1 if blanks * 12 > len(text) or len(text) < 12 else max(blanks + 1, len(text) // 2)
-    if size < 4:
-        factor *= 0.25
-    if len(text) > 450:
-        factor *= 0.6
-    if letters < 0.5 * (len(text) - blanks):
-        factor *= 0.3
-    if text.endswith(_QUESTION):
-        factor *= 0.5
-    elif ends_expected and text[-1] not in _TERMINAL:
-        factor *= 0.6
-    if text.count('"') % 2 or text.count("“") != text.count("”") or text.count("«") != text.count("»"):
-        factor *= 0.85
-    elif text[0] in '"“„«「『' and text[-1] in '"”“»」』':
-        factor *= 0.7
-    return factor
+
+    leaning: Flags
+    torn: Ints
 
 
-def rank(texts: Sequence[str], title: str, at_most: int, language: str) -> list[Pick]:
+@cache
+def weights() -> Floats:
+    """Return the weights of the columns of `features.NAMES`."""
+    with TABLE.open("rb") as file:
+        table = tomllib.load(file)["weights"]
+    return np.array([float(table[name]) for name in NAMES])
+
+
+def rank(texts: Sequence[str], title: str, at_most: int, language: str, likely: int = 0) -> list[Pick]:
     """Return the sentences to take for a summary, best first.
 
     Args:
@@ -79,59 +69,103 @@ def rank(texts: Sequence[str], title: str, at_most: int, language: str) -> list[
         title: the headline, or empty.
         at_most: how many to return, at least 1.
         language: tag of the text; decides which openings lean on the sentence before.
+        likely: how many of them will be printed, where that is known to be fewer than `at_most`; 0 where it is not.
     Returns:
         Up to `at_most` picks with distinct indices; fewer when sentences repeat. Empty only when `texts` holds no
         visible character. The same input always gives the same picks.
     """
+    kept, own = distinct(texts)
+    if not kept:
+        return []
+    matrix = build([*own, title] if title else own)
+    values = features(own, matrix, bool(title), likely or at_most) @ weights()
+    picks = choose(matrix, values - unfit(own), needs(own, language), at_most)
+    best = picks[0][1]
+    return [Pick(kept[row], max(_LEAST, float(np.exp(min((value - best) / _SCALE, 5.0))))) for row, value in picks]
+
+
+def unfit(texts: Sequence[str]) -> Floats:
+    """Return what is taken off each sentence, 0 or more, in the unit of the weights.
+
+    It is for its form, and in a text of very few sentences for not being the first.
+    """
+    costs = (_ASKING * text.endswith(QUESTION) + _HEADING * text.endswith((":", "：")) for text in texts)
+    result = np.fromiter(costs, dtype=np.float64, count=len(texts))
+    result[1:] += _NOT_FIRST * max(0.0, 1.0 - len(texts) / ENOUGH)
+    return result
+
+
+def needs(texts: Sequence[str], language: str) -> Needs:
+    """Return what sentences need beside them."""
+    size = len(texts)
+    leaning = np.fromiter((dangles(text, language) for text in texts), dtype=bool, count=size)
+    leaning[:1] = False
+    torn = np.zeros(size, dtype=np.int64)
+    open_before = 0
+    for row, text in enumerate(texts):
+        side = _torn(text, open_before > 0)
+        # The other half is the neighbour that is torn the other way.
+        if side < 0 and open_before > 0:
+            torn[row - 1], torn[row] = 1, -1
+        open_before = side if side > 0 else 0
+        if side and not torn[row]:
+            torn[row] = 2
+    return Needs(leaning, torn)
+
+
+def _torn(text: str, opened: bool) -> int:
+    """Tell whether a quotation is left open at the end of a sentence (1), or at its beginning (-1), or neither (0).
+
+    Args:
+        opened: the sentence before left one open, so a mark that looks the same on both sides closes it.
+    """
+    for opening, closing in _QUOTES:
+        odds = text.count(opening) - text.count(closing)
+        if odds:
+            return 1 if odds > 0 else -1
+    if text.count('"') % 2:
+        return -1 if opened else 1
+    return 0
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return the indices of the visible texts that are not the repeat of one before, and those texts without blanks."""
     stripped = [text.strip() for text in texts]
     first_seen: dict[str, int] = {}
     for index, text in enumerate(stripped):
         if text:
             first_seen.setdefault(text.lower(), index)
     kept = list(first_seen.values())
-    if not kept:
-        return []
-    own = [stripped[index] for index in kept]
-    matrix = build([*own, title] if title else own)
-    weights = np.ones(matrix.rows)
-    weights[len(own) :] = 0.0
-    scores = _scores(own, matrix.against(matrix.mean_direction(weights))[: len(own)])
-    if title:
-        scores *= 1.0 + _TITLE_WEIGHT * matrix.similarity_to(len(own))[: len(own)]
-    leaning = np.fromiter((dangles(text, language) for text in own), dtype=bool, count=len(own))
-    return [Pick(kept[best], value) for best, value in _greedy(matrix, scores, leaning, at_most)]
+    return kept, [stripped[index] for index in kept]
 
 
-def _greedy(matrix: Matrix, scores: Floats, leaning: Flags, at_most: int) -> list[tuple[int, float]]:
-    """Return rows and their values, each the best of those left given the ones before it."""
-    count = len(scores)
-    reach = max(_LEAD_SENTENCES, _LEAD_SHARE * count)
-    lead = _LEAD_WEIGHT * np.exp(-np.arange(count) / reach)
-    fit = np.where(leaning, _DANGLING, 1.0)
-    novelty = np.ones(count)
+def choose(matrix: Matrix, values: Floats, needs: Needs, at_most: int) -> list[tuple[int, float]]:
+    """Return rows and what they were worth when chosen, each the best of those left given the ones before it.
+
+    Args:
+        matrix: of the sentences; more rows may follow.
+        values: of the sentences by themselves.
+        needs: of the sentences; whoever has not what it needs is worth less.
+        at_most: how many are wanted.
+    """
+    count = len(values)
+    halves = np.abs(needs.torn) == 1
+    worth = values - _DANGLING * needs.leaning - _HALF * halves - _TORN * (needs.torn == 2)
+    said = np.zeros(count)
+    left = np.ones(count, dtype=bool)
     chosen: list[tuple[int, float]] = []
-    while len(chosen) < min(at_most, count):
-        value = scores * (1.0 + lead / (1.0 + _LEAD_FADE * len(chosen))) * fit * novelty
-        best = int(np.argmax(value))
-        if value[best] <= 0.0:
+    while len(chosen) < at_most and left.any():
+        now = np.where(left, worth - said, -np.inf)
+        best = int(np.argmax(now))
+        chosen.append((best, float(now[best])))
+        left[best] = False
+        if len(chosen) == at_most:
             break
-        chosen.append((best, float(value[best])))
         likeness = matrix.similarity_to(best)[:count]
-        novelty = np.minimum(novelty, np.where(likeness >= _REPEAT, 0.0, 1.0 - _REDUNDANCY * likeness))
-        novelty[best] = 0.0
-        fit[best + 1 : best + 2] = 1.0  # what leaned on this sentence now stands
+        said = np.maximum(said, _REDUNDANCY * likeness)
+        left &= likeness < _REPEAT
+        if best + 1 < count and needs.leaning[best + 1]:
+            worth[best + 1] += _DANGLING  # what leaned on this sentence now stands
+        if halves[best]:
+            worth[best + int(needs.torn[best])] += 2 * _HALF  # and half a quotation wants its other half
     return chosen
-
-
-def _scores(own: Sequence[str], degree: Floats) -> Floats:
-    """Return the scores before position, redundancy and title are looked at, all above 0."""
-    count = len(own)
-    # In a handful of sentences likeness to the whole is mostly chance, so the mean stands beside it.
-    central = np.maximum(degree + degree.mean() * (_FEW / count) ** 3, 1e-6) ** _CENTRAL_POWER
-    lengths = np.fromiter(map(len, own), dtype=np.float64, count=count)
-    spaced = sum(text.count(" ") for text in own) * 12 >= lengths.sum()
-    fullness = np.minimum(lengths / (_FULL_LENGTH if spaced else _FULL_LENGTH / 2), 1.0)
-    ends = sum(text[-1] in _TERMINAL for text in own) * 2 > count
-    form = np.fromiter((form_factor(text, ends) for text in own), dtype=np.float64, count=count)
-    result: Floats = central / central.mean() * fullness * form
-    return result
