@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from bench.extractive import Item, collections, split
+from bench.quality.articles import Item, collections, split
 from bench.rouge import rouge, tokens
 from service.pipeline.provenance import SupportIndex, support
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--half", type=int, default=1, help="which half of the rows; 0 was tuned on")
     given = parser.parse_args()
     sets = {
-        name: [item for item in items if half("\n".join(item.sentences)) == given.half]
+        name: [item for _, item in items if half("\n".join(item.sentences)) == given.half]
         for name, items in collections(given.data)
     }
     print("word for word: sentences, share found exactly")

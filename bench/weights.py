@@ -1,8 +1,8 @@
 """Fits the weights of the extractive engine, and says how well weights fitted on other rows do.
 
 `python -m bench.weights DATA_DIR` parts the rows into folds by a hash of their text, measures ROUGE-L of each fold with
-weights fitted on the others, and prints the mean of all rows beside the baselines of `bench.extractive`; then weights
-fitted on all rows, which `--write` puts into `service/data/extractive.toml`.
+weights fitted on the others, and prints the mean of all rows beside that of the first sentences (`bench.quality` has the
+other summarizers); then weights fitted on all rows, which `--write` puts into `service/data/extractive.toml`.
 
 Gradient ascent raises the expected gain of a choice that takes each sentence with a probability, as many as the
 reference has on average. What a sentence gains is at first ROUGE-L among as many sentences as good as the best; then,
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.extractive import Item, collections, lead, peers
+from bench.quality.articles import Item, collections
 from bench.rouge import _common_subsequence, rouge, tokens
 from service.engines.extractive import rank
 from service.engines.extractive.features import NAMES, features
@@ -173,7 +173,7 @@ def baselines(cases: Sequence[Case]) -> dict[str, dict[Item, float]]:
     items = dict.fromkeys(one.item for one in cases if not one.item.title)
     return {
         name: {item: score(item, tuple(sorted(pick(item)))) for item in items}
-        for name, pick in {"lead": lead, **peers()}.items()
+        for name, pick in {"lead": lambda item: range(min(item.count, len(item.sentences)))}.items()
     }
 
 
@@ -207,7 +207,7 @@ def main() -> None:
     given = parser.parse_args()
     cases = []
     for name, items in collections(given.data):
-        for item in items:
+        for _, item in items:
             cases.append(case(name, replace(item, title="")))
             if item.title:
                 cases.append(case(name, item))
