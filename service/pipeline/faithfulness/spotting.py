@@ -1,0 +1,137 @@
+"""Where names may be in a text: runs of capitalised words, and words in foreign letters."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from service.pipeline.faithfulness.known import known
+from service.pipeline.faithfulness.letters import romanize
+from service.pipeline.faithfulness.wording import WORD, plain
+from service.pipeline.script import script_of
+
+CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
+_NAMES = Path(__file__).resolve().parents[2] / "data" / "names.toml"
+_SAMPLE = 2000
+_OPENS = re.compile(r"(?:^|[.!?…:;•·|\n\"“”„«»‹›(\[{—–]|[-*]\s|['‘’]) *\Z")
+_BETWEEN = frozenset({" ", "-", "\u00a0", "\u202f", "’", "'", "\u2011", "‐"})
+_ROMAN = re.compile(r"[IVXLCDM]+\Z")
+# A line most of whose longer words are capitalised is a headline, where capitals tell nothing.
+_HEADLINE_SHARE = 0.6
+_HEADLINE_LEAST = 4
+_LONGER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text.
+
+    Attributes:
+        start, end: its place; slicing gives `text`.
+        key: for looking it up.
+        capital: it begins with a capital letter.
+        opens: it begins a sentence or a quotation, so that its capital tells nothing.
+        shouted: it has several capitals: an acronym, or a name such as AstraZeneca.
+        foreign: it is in Latin letters in a text of another script, or the reverse.
+        named: it may be a name, or a part of one.
+    """
+
+    start: int
+    end: int
+    text: str
+    key: str
+    capital: bool = False
+    opens: bool = False
+    shouted: bool = False
+    foreign: bool = False
+    named: bool = False
+
+
+@cache
+def _words() -> dict[str, frozenset[str]]:
+    with _NAMES.open("rb") as file:
+        return {kind: frozenset(words) for kind, words in tomllib.load(file)["words"].items()}
+
+
+def is_given(word: str) -> bool:
+    """Whether a word is a common given name, in any script."""
+    return romanize(word) in _words()["given"]
+
+
+def script(text: str) -> str:
+    """The script of most letters of the beginning of a text; "" without letters."""
+    found = Counter(map(script_of, text[:_SAMPLE]))
+    del found[""]
+    return found.most_common(1)[0][0] if found else ""
+
+
+def words_of(text: str) -> tuple[Word, ...]:
+    """All words of a text, with what their letters tell; whether one may be a name is not told here."""
+    main = script(text)
+    found = []
+    for match in WORD.finditer(text):
+        word = match.group()
+        capital = word[0].isupper()
+        shouted = capital and not word[1:].islower() and sum(map(str.isupper, word)) > 1
+        foreign = False
+        if not word.isascii() or main != "Latn":
+            own = script_of(word[0])
+            foreign = own != main and "Latn" in (main, own)
+        found.append(Word(match.start(), match.end(), word, plain(word), capital, False, shouted, foreign))
+    return tuple(found)
+
+
+def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, ...]]:
+    """Runs of words that may be names, in order; words of a run are side by side, or with particles between.
+
+    Args:
+        text: any.
+        words: of the text.
+        language: its tag.
+    """
+    runs: list[list[Word]] = []
+    last: Word | None = None
+    calendar = known(language).calendar
+    cased = script(text) in CASED
+    shut = _headlines(text, words) if cased else []
+    for word in words:
+        beside = last is not None and text[last.end : word.start] in _BETWEEN
+        if beside and runs and runs[-1] and word.text in _words()["particles"]:
+            last = word
+            continue
+        if not (word.capital and cased) and not word.foreign:
+            last = None
+            continue
+        named = len(word.key) > 1 and word.key not in calendar and not _ROMAN.match(word.text)
+        if any(start <= word.start < end for start, end in shut):
+            named = False
+        opens = cased and _OPENS.search(text, max(0, word.start - 4), word.start) is not None
+        spotted = replace(word, opens=opens, named=named)
+        if beside:
+            runs[-1].append(spotted)
+        else:
+            runs.append([spotted])
+        last = word
+    return [tuple(run) for run in runs]
+
+
+def _headlines(text: str, words: tuple[Word, ...]) -> list[tuple[int, int]]:
+    """The lines in which most longer words are capitalised."""
+    found = []
+    start, at = 0, 0
+    for line in text.splitlines(keepends=True):
+        end = start + len(line)
+        longer = capitals = 0
+        while at < len(words) and words[at].start < end:
+            if len(words[at].text) >= _LONGER:
+                longer += 1
+                capitals += words[at].capital
+            at += 1
+        if longer >= _HEADLINE_LEAST and capitals > _HEADLINE_SHARE * longer:
+            found.append((start, end))
+        start = end
+    return found
