@@ -18,7 +18,7 @@ from typing import Any
 from babel import localedata
 from babel.core import get_global
 
-from service.pipeline.faithfulness.wording import WORD, plain
+from service.pipeline.faithfulness.wordforms import WORD, plain
 
 _ALIASES = Path(__file__).resolve().parents[2] / "data" / "names.toml"
 _FILES = {"zh-Hans": "zh", "zh-Hant": "zh_Hant", "sr-Latn": "sr_Latn", "nb": "no", "tl": "fil"}
@@ -60,7 +60,7 @@ class Known:
     calendar: frozenset[str]
 
     def codes(self, word: str) -> set[str]:
-        """What a word can be a form of, or a part of, as codes; `word` as `wording.plain` gives it."""
+        """What a word can be a form of, or a part of, as codes; `word` as `wordforms.plain` gives it."""
         return {part.code for form in _forms(word) for part in self._parts(form) if same_stem(form, part.word)}
 
     def country(self, word: str) -> bool:

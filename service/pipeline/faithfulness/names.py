@@ -52,6 +52,16 @@ class NameIndex:
         ordered = sorted(doubted, key=lambda word: word.start)
         return tuple(_item(output, joined) for joined in _joined(output, ordered))
 
+    def comparable(self, output: str, language: str) -> bool:
+        """Whether names of an output in this language can be found and looked up, not only places."""
+        same = _base(language) == _base(self._language)
+        return script(output) in CASED and (same or self._comparable)
+
+    def any(self, output: str, language: str) -> bool:
+        """Whether an output has a word that was looked up as a name."""
+        words = words_of(output)
+        return any(word.named for run in spot(output, words, language) for word in run)
+
     # ---- the same language ---------------------------------------------------------------------------------------
 
     def _doubted(self, run: tuple[Word, ...], language: str) -> list[Word]:

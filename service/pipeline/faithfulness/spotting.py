@@ -11,7 +11,7 @@ from pathlib import Path
 
 from service.pipeline.faithfulness.known import known
 from service.pipeline.faithfulness.letters import romanize
-from service.pipeline.faithfulness.wording import WORD, plain
+from service.pipeline.faithfulness.wordforms import WORD, plain
 from service.pipeline.script import script_of
 
 CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
