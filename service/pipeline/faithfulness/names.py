@@ -7,6 +7,7 @@ abbreviated, in other scripts and in other languages; where that could fail for 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,10 +20,15 @@ from service.pipeline.faithfulness.spotting import CASED, Word, is_given, script
 
 # Names looked up in one output; a longer one is a list of names and no summary.
 MOST_NAMES = 400
+# What may stand between two words of one name.
+_GAP = re.compile(r"[\s\-‐‑'’]*(?:[^\W\d_]{1,3}[\s\-‐‑'’]+)?")
 # Words of a source that are compared with one name by sound.
 _MOST_COMPARED = 4000
 _BUCKET = 3
 _LEAST_COMPOUND = 4
+# Languages in which an apostrophe follows a name before its ending.
+_MARKING = frozenset({"en", "tr", "az", "crh"})
+_NOUN_CAPITALS = frozenset({"de", "lb"})
 # German writes every noun with a capital: these endings are of nouns and not of names.
 _NOUN_ENDS = (
     "ung", "ungen", "heit", "keit", "schaft", "ion", "ionen", "tat", "nis", "tum", "ment", "ismus", "chen", "lein",
@@ -68,19 +74,20 @@ class NameIndex:
         missing = [word.named and not self._has(word) for word in run]
         if not any(missing) or self._abbreviated(run):
             return []
-        german = _base(language) in ("de", "lb")
+        nouns = _base(language) in _NOUN_CAPITALS
+        names = known(language)
         kept = []
         for at, word in enumerate(run):
-            if not missing[at]:
+            if not missing[at] or names.codes(word.key) & self._evidence:
                 continue
             followed = at + 1 < len(run) and missing[at + 1]
             led = at > 0 and run[at - 1].named
-            if word.shouted or (led and at > 1) or followed or (led and missing[at - 1]):
-                sure = True
-            else:
-                sure = not word.opens and (not german or led)
-            if german and not word.shouted and word.key.endswith(_NOUN_ENDS):
+            marked = word.marked and _base(language) in _MARKING
+            sure = word.shouted or followed or marked or is_given(word.text) or (led and (at > 1 or missing[at - 1]))
+            if nouns and not word.shouted and not (followed and not word.opens) and word.key.endswith(_NOUN_ENDS):
                 sure = False
+            elif not sure:
+                sure = not word.opens and (not nouns or led or word.outlandish)
             if sure:
                 kept.append(word)
         return kept
@@ -229,7 +236,7 @@ def _joined(output: str, words: list[Word]) -> Iterator[list[Word]]:
     """Doubted words that stand side by side, as one."""
     run: list[Word] = []
     for word in words:
-        if run and (word.start <= run[-1].end or output[run[-1].end : word.start].isspace()):
+        if run and _GAP.fullmatch(output, run[-1].end, word.start):
             run.append(word)
             continue
         if run:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from service.pipeline import segment
 from service.pipeline.faithfulness.items import Unsupported
 from service.pipeline.faithfulness.wordforms import WORD, plain
-from service.records import Block
 
 _TABLE = Path(__file__).resolve().parents[2] / "data" / "negation.toml"
 # A sentence of the source says the same when it has this share of the other's longer words …
@@ -23,6 +22,8 @@ _STEM = 5
 _LONGER = 4
 MOST_SENTENCES = 60
 _MOST_SOURCES = 20_000
+# Where a sentence is cut in two by an abbreviation nothing is lost but a comparison.
+_SENTENCE = re.compile(r"\S(?:[^.!?…։۔।。\n]|[.!?…](?!\s))*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +109,15 @@ class NegationIndex:
 
 def _statements(text: str, language: str) -> list[_Statement]:
     words, beginnings, parts = _negators()[language.partition("-")[0]]
-    blocks = []
-    at = 0
-    for line in text.splitlines(keepends=True):
-        body = line.strip()
-        if body:
-            start = at + line.index(body)
-            blocks.append(Block(start, start + len(body)))
-        at += len(line)
     found = []
-    for sentence in segment.sentences(text, blocks, language):
+    for sentence in _SENTENCE.finditer(text):
         stems: set[str] = set()
         negators = []
-        for match in WORD.finditer(text, sentence.start, sentence.end):
+        for match in WORD.finditer(text, sentence.start(), sentence.end()):
             key = plain(match.group())
             if key in words or (key.startswith(beginnings) if beginnings else False) or any(p in key for p in parts):
                 negators.append(match.span())
             elif len(key) >= _LONGER:
                 stems.add(key[:_STEM])
-        found.append(_Statement(sentence.start, sentence.end, frozenset(stems), tuple(negators)))
+        found.append(_Statement(sentence.start(), sentence.end(), frozenset(stems), tuple(negators)))
     return found

@@ -13,7 +13,7 @@ from service.records import Span
 # Opening mark -> the marks that may close it. Marks that open in one language close in another.
 _PAIRS = {
     "“": "”“", "„": "“”‟\"", "‟": "”", "«": "»", "»": "«»", "「": "」", "『": "』", "《": "》", "〈": "〉", "‹": "›", "”": "”",
-    '"': '"', "‘": "’", "‚": "‘’", "〝": "〟", "＂": "＂",
+    '"': '"”', "‘": "’", "‚": "‘’", "〝": "〟", "＂": "＂",
 }  # fmt: skip
 _TWO = re.compile(r"''|``")
 _MARKS = re.compile("[" + "".join({*_PAIRS, *"".join(_PAIRS.values())} - {"’"}) + "]")
@@ -27,6 +27,10 @@ _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400
 _DENSE_PER_WORD = 2
 # The share of a quotation's words that have to stand in one place of the source: forms change, words are left out.
 _SHARE = 0.75
+_STEM = 4
+_MOST_PLACES = 200
+# Dialogue without marks: a dash at the beginning of a line, a colon before a capital; and marks of any kind.
+_SPEECH = re.compile(r"(?:^|\n)\s*[-–—]\s|[:：]\s*\S|['’‘\"“”«»„「」『』‹›＂]")
 _GAPS = re.compile(r"\.\.\.|…|\[[^\]]*\]|\([^)]*\)")
 
 
@@ -90,7 +94,7 @@ class QuoteIndex:
             if count >= MOST_QUOTES:
                 break
             quoted = output[span.start : span.end]
-            if output[span.start - 1] in _TITLES or _length(quoted) < _FEW:
+            if output[span.start - 1] in _TITLES or (not same and _length(quoted) < _FEW):
                 continue
             if not (self._says(quoted) if same else self._quotes):
                 found.append(Unsupported(span.start, span.end, "quote", quoted))
@@ -109,7 +113,7 @@ class QuoteIndex:
         if f" {' '.join(wanted)} " in self._joined:
             return True
         if len(wanted) < _FEW:
-            return all(word in self._places for word in wanted)
+            return all(word in self._places or word[: max(_STEM, len(word) - 2)] in self._stems for word in wanted)
         least = _SHARE * len(wanted)
         # The place is told by the words that are found; every word votes for where the quotation would begin.
         votes: dict[int, set[int]] = {}
@@ -140,13 +144,14 @@ class QuoteIndex:
         return places
 
     @cached_property
+    def _stems(self) -> frozenset[str]:
+        """Every beginning of every word, from a few letters on: a term may be inflected."""
+        return frozenset(word[:end] for word in self._places for end in range(_STEM, len(word) + 1))
+
+    @cached_property
     def _squeezed(self) -> str:
         return _squeezed(self._text)
 
-
-_MOST_PLACES = 200
-# Dialogue without marks: a dash at the beginning of a line, a colon before a capital; and marks of any kind.
-_SPEECH = re.compile(r"(?:^|\n)\s*[-–—]\s|[:：]\s*\S|['’‘\"“”«»„「」『』‹›＂]")
 
 
 def _pieces(quoted: str) -> list[str]:

@@ -12,13 +12,21 @@ from pathlib import Path
 from service.pipeline.faithfulness.known import known
 from service.pipeline.faithfulness.letters import romanize
 from service.pipeline.faithfulness.wordforms import WORD, plain
+from service.pipeline.joints import ABBREVIATED
 from service.pipeline.script import script_of
 
 CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
 _NAMES = Path(__file__).resolve().parents[2] / "data" / "names.toml"
 _SAMPLE = 2000
-_OPENS = re.compile(r"(?:^|[.!?…:;•·|\n\"“”„«»‹›(\[{—–]|[-*]\s|['‘’]) *\Z")
+_OPENS = re.compile(r"(?:^|[.!?…:;•·|\n\"“”„«»‹›—–]|[-*]\s|['‘’])[ \u00a0]*\Z")
+# A word in capitals longer than this at the beginning of a line is a heading.
+_HEADING = 5
+_LOOK_BACK = 12
 _BETWEEN = frozenset({" ", "-", "\u00a0", "\u202f", "’", "'", "\u2011", "‐"})
+_ENDING = re.compile(r"['’](?:s\b|[^\W\d_]{1,6}\b)")
+_BEFORE = re.compile(r"([a-zäöüß]+)[\s(]+\Z")
+# Spellings that German nouns hardly have: c alone, y, q alone, sh, oo, ow, th at the end, a last a, i, o or u.
+_OUTLANDISH = re.compile(r"(?i)c(?![hk])|y|q(?!u)|sh|oo|aw|ow|ew|gh|wh|x|th\b|[^\W\d_]{3}(?:(?<!e)i|[aou])\b|[^a-zäöüß]")
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 # A line most of whose longer words are capitalised is a headline, where capitals tell nothing.
 _HEADLINE_SHARE = 0.6
@@ -35,8 +43,10 @@ class Word:
         key: for looking it up.
         capital: it begins with a capital letter.
         opens: it begins a sentence or a quotation, so that its capital tells nothing.
+        marked: an apostrophe and an ending follow it, which only names have.
         shouted: it has several capitals: an acronym, or a name such as AstraZeneca.
         foreign: it is in Latin letters in a text of another script, or the reverse.
+        outlandish: where all nouns have capitals: it looks like none of them, and no article stands before it.
         named: it may be a name, or a part of one.
     """
 
@@ -47,7 +57,9 @@ class Word:
     capital: bool = False
     opens: bool = False
     shouted: bool = False
+    marked: bool = False
     foreign: bool = False
+    outlandish: bool = False
     named: bool = False
 
 
@@ -81,7 +93,7 @@ def words_of(text: str) -> tuple[Word, ...]:
         if not word.isascii() or main != "Latn":
             own = script_of(word[0])
             foreign = own != main and "Latn" in (main, own)
-        found.append(Word(match.start(), match.end(), word, plain(word), capital, False, shouted, foreign))
+        found.append(Word(match.start(), match.end(), word, plain(word), capital, shouted=shouted, foreign=foreign))
     return tuple(found)
 
 
@@ -97,7 +109,8 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
     last: Word | None = None
     calendar = known(language).calendar
     cased = script(text) in CASED
-    shut = _headlines(text, words) if cased else []
+    nouns = language.partition("-")[0] in ("de", "lb")
+    shut = _headlines(text, words) if cased and not nouns else []
     for word in words:
         beside = last is not None and text[last.end : word.start] in _BETWEEN
         if beside and runs and runs[-1] and word.text in _words()["particles"]:
@@ -109,14 +122,34 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
         named = len(word.key) > 1 and word.key not in calendar and not _ROMAN.match(word.text)
         if any(start <= word.start < end for start, end in shut):
             named = False
-        opens = cased and _OPENS.search(text, max(0, word.start - 4), word.start) is not None
-        spotted = replace(word, opens=opens, named=named)
+        opens = cased and _opens(text, word.start)
+        if opens and word.shouted and len(word.text) >= _HEADING and word.text.isupper():
+            named = False
+        marked = named and cased and _ENDING.match(text, word.end) is not None
+        odd = named and nouns and _outlandish(text, word)
+        spotted = replace(word, opens=opens, named=named, marked=marked, outlandish=odd)
         if beside:
             runs[-1].append(spotted)
         else:
             runs.append([spotted])
         last = word
     return [tuple(run) for run in runs]
+
+
+def _outlandish(text: str, word: Word) -> bool:
+    """Whether a German noun is spelled as none of the language is, and no article or adjective leads it."""
+    if word.key in _words()["loans"]:
+        return False
+    before = _BEFORE.search(text, max(0, word.start - 2 * _LOOK_BACK), word.start)
+    led = before is None or before[1] in _words()["articles"] or before[1].endswith(("en", "em", "es", "er"))
+    return not led and _OUTLANDISH.search(word.text) is not None
+
+
+def _opens(text: str, place: int) -> bool:
+    start = max(0, place - _LOOK_BACK)
+    if _OPENS.search(text, max(0, place - 4), place) is None:
+        return False
+    return ABBREVIATED.search(text[start:place].rstrip()) is None
 
 
 def _headlines(text: str, words: tuple[Word, ...]) -> list[tuple[int, int]]:
