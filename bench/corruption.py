@@ -23,7 +23,10 @@ _NEGATED: dict[str, tuple[tuple[str, str], ...]] = {
         (r"\b(is|are|was|were|will|would|can|could|has|have|had|should|must|may)\b(?! not|n't)", r"\1 not"),
         (r"\b(is|are|was|were|will|would|could|has|have|had|should|do|does|did)(?: not|n't)\b", r"\1"),
     ),
-    "de": ((r"\b(ist|sind|war|waren|wird|werden|hat|haben|kann|soll|muss)\b(?! nicht)", r"\1 nicht"), (r" nicht\b", "")),
+    "de": (
+        (r"\b(ist|sind|war|waren|wird|werden|hat|haben|kann|soll|muss)\b(?! nicht)", r"\1 nicht"),
+        (r" nicht\b", ""),
+    ),
     "fr": ((r"\b(est|sont|a|ont|sera|peut|doit)\b(?! pas)", r"n'\1 pas"), (r"\b(?:ne |n['’])(\w+) pas\b", r"\1")),
     "es": ((r"\b(es|son|fue|ha|han|está|puede|será|tiene)\b", r"no \1"), (r"\b[Nn]o (\w+)", r"\1")),
     "pt": ((r"\b(é|são|foi|tem|está|pode|será)\b", r"não \1"), (r"\b[Nn]ão (\w+)", r"\1")),
@@ -53,7 +56,7 @@ def names_of(lines: Iterable[str], only: frozenset[str] | None = None) -> frozen
                 small.add(word.casefold())
             elif count and word[0].isupper() and len(word) > 2 and line[match.start() - 1] == " ":
                 before = line[: match.start()].rstrip()
-                if before and before[-1] not in ".!?:\"“”«»„(":
+                if before and before[-1] not in '.!?:"“”«»„(':
                     inside[word] += 1
     found = (word for word in inside if word.casefold() not in small)
     return frozenset(word for word in found if only is None or word in only)

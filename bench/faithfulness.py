@@ -63,7 +63,7 @@ def alarms(
     """Yield source, target, sentences with an alarm, sentences, and alarms by kind, for pairs with English."""
     lines = corpus(data / name)
     for tag in sorted(lines):
-        for one, other in ((("en", tag), (tag, "en")) if tag != "en" else ()):
+        for one, other in (("en", tag), (tag, "en")) if tag != "en" else ():
             doubted = 0
             kinds: dict[str, int] = defaultdict(int)
             rows = [

@@ -101,13 +101,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SummaryParams:
-    """What a summary job may choose.
-
-    `max_sentences` bounds how many sentences the engine returns; the caller applies the length bound itself.
-    """
+    """What a summary job may choose: at most so many sentences; with an `attempt` above 0, another way of writing."""
 
     title: str = ""
     max_sentences: int = 8
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

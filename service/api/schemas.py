@@ -92,7 +92,6 @@ class LengthBound(BaseModel):
 class SummarizeBody(Body):
     """An article to summarize, as `text` or as `html`."""
 
-    planned: ClassVar = {"faithfulness": PLANNED}
     nested: ClassVar = {"length": LengthBound}
 
     text: Text | None = Field(None, description="the article as plain text")
@@ -113,6 +112,11 @@ class SummarizeBody(Body):
     engine: EngineId = AUTO
     translate_engine: EngineId = AUTO
     clean: bool = Field(True, description="drop boilerplate before summarizing")
+    faithfulness: Literal["flag", "strict", "off"] = Field(
+        "flag",
+        description="look up names, numbers, quotations and negations of every output in its source: say what is not "
+        "there, or (`strict`) write another summary, in the end of the article's own sentences",
+    )
     offsets: Literal["codepoint", "utf16"] = Field("codepoint", description="unit of every offset in the reply")
     explain: bool = Field(False, description="add the cleaned text, the chunks and the scores of sentences")
 
@@ -146,6 +150,7 @@ class SummarizeBody(Body):
             translate_engine=self.translate_engine,
             clean=self.clean,
             explain=self.explain,
+            faithfulness=self.faithfulness,
         )
 
 

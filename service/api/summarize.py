@@ -45,4 +45,7 @@ def summarize() -> Response:
     reply = serving.pipeline.summarize(wanted, guards.call_context())
     call.task, call.language, call.engine = "summarize", reply.language.language, reply.summary.engine
     call.queue_ms, call.model_ms = reply.timing.queue, reply.timing.model
+    for faith in (reply.summary.faithfulness, *(one.faithfulness for one in reply.translations)):
+        for item in faith.unsupported if faith is not None else ():
+            serving.metrics.unsupported(item.kind)
     return json_reply(render.summarize(reply, guards.new_id(), body.offsets))

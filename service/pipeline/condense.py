@@ -89,9 +89,11 @@ def in_reading_order(result: SummaryResult, segments: Sequence[Segment]) -> list
     ]
 
 
-def summary_job(model: ModelInfo, language: str, segments: tuple[Segment, ...], title: str, wanted: int) -> Job:
+def summary_job(
+    model: ModelInfo, language: str, segments: tuple[Segment, ...], title: str, wanted: int, attempt: int = 0
+) -> Job:
     """The job of a whole text."""
-    return Job(Task.SUMMARIZE, model.id, language, "", segments, SummaryParams(title, wanted))
+    return Job(Task.SUMMARIZE, model.id, language, "", segments, SummaryParams(title, wanted, attempt))
 
 
 def _run(job: Job, model: ModelInfo, calls: Calls) -> SummaryResult:

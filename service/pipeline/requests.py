@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.errors import PrecisError
+from service.pipeline.faithfulness.items import Faithfulness
 from service.records import Detection, Removed, Span, Task, Usage
 
 AUTO = "auto"
 
 Unit = Literal["sentences", "words", "characters"]
 Format = Literal["paragraph", "bullets", "headline"]
+Faith = Literal["flag", "strict", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class SummarizeRequest:
     translate_engine: str = AUTO
     clean: bool = True
     explain: bool = False
+    faithfulness: Faith = "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Summary:
         degraded: names what it was degraded to, or is None.
         route: the languages passed through, the article's first and the summary's last.
         checks: what was doubted on the way.
+        faithfulness: what the article does not say of it; None when that was not asked for.
     """
 
     text: str
@@ -96,11 +100,15 @@ class Summary:
     sentences: tuple[ReplySentence, ...]
     route: tuple[str, ...] = ()
     checks: tuple[SummaryCheck, ...] = ()
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One text in one target language: either `text` with how it was made and what was doubted, or `error`."""
+    """One text in one target language: either `text` with how it was made and what was doubted, or `error`.
+
+    `faithfulness` is of a summary's translation: what the summary does not say of it.
+    """
 
     index: int
     source: str
@@ -111,6 +119,7 @@ class Translation:
     quality: str = ""
     error: PrecisError | None = None
     checks: tuple[TextCheck, ...] = ()
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True, slots=True)

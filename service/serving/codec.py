@@ -43,6 +43,7 @@ def job_to_message(job: Job) -> pb.Job:
     if job.task is Task.SUMMARIZE:
         message.summary.title = job.summary.title
         message.summary.max_sentences = job.summary.max_sentences
+        message.summary.attempt = job.summary.attempt
     return message
 
 
@@ -59,7 +60,8 @@ def job_from_message(message: pb.Job) -> Job:
     paragraphs = message.paragraphs or [0] * len(message.texts)
     params = SummaryParams()
     if message.HasField("summary"):
-        params = SummaryParams(message.summary.title, message.summary.max_sentences or params.max_sentences)
+        most = message.summary.max_sentences or params.max_sentences
+        params = SummaryParams(message.summary.title, most, message.summary.attempt)
     return Job(
         task,
         message.engine,

@@ -11,8 +11,8 @@ _TABLE = Path(__file__).resolve().parents[2] / "data" / "romanization.toml"
 # Latin letters that do not come apart into a plain one and a mark, and letters whose mark makes another sound.
 _LATIN = {
     "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ə": "a", "ħ": "h",
-    "š": "sh", "ş": "sh", "ș": "sh", "ś": "s", "ž": "zh", "ż": "zh", "ź": "z", "č": "ch", "ç": "s", "ć": "ch", "ț": "ts",
-    "ţ": "ts", "ğ": "g", "ñ": "n", "ơ": "o", "ư": "u", "ŋ": "n", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ǝ": "e",
+    "š": "sh", "ş": "sh", "ș": "sh", "ś": "s", "ž": "zh", "ż": "zh", "ź": "z", "č": "ch", "ç": "s", "ć": "ch",
+    "ț": "ts", "ţ": "ts", "ğ": "g", "ñ": "n", "ơ": "o", "ư": "u", "ŋ": "n", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ǝ": "e",
 }  # fmt: skip
 _HANGUL, _HANGUL_END = 0xAC00, 0xD7A4
 _HIRAGANA, _HIRAGANA_END, _TO_KATAKANA = 0x3041, 0x3097, 0x60

@@ -1,8 +1,8 @@
 """Names in an output that its source does not have.
 
 Names are found by structure: capitalised words that begin no sentence, runs of them, acronyms. In scripts without
-capitals only places and languages that CLDR lists, and words in foreign letters, are found. Each is looked up inflected,
-abbreviated, in other scripts and in other languages; where that could fail for a true name, nothing is said.
+capitals only places and languages that CLDR lists, and words in foreign letters, are found. Each is looked up
+inflected, abbreviated, in other scripts and in other languages; where that could fail for a true name, nothing is said.
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ class NameIndex:
             return True
         if len(key) > _LEAST_COMPOUND and self._in_compound(key):
             return True
-        return bool(self._foreign) and any(
-            near(one, other) for one in skeletons(word.text) for other in self._foreign
-        )
+        return bool(self._foreign) and any(near(one, other) for one in skeletons(word.text) for other in self._foreign)
 
     def _in_compound(self, key: str) -> bool:
         """Whether a word is joined to another in the source, or the reverse."""
@@ -190,12 +188,7 @@ class NameIndex:
     @cached_property
     def _foreign(self) -> frozenset[str]:
         """Sounds of the words of the source that are in another script than most of it."""
-        return frozenset(
-            sound
-            for word in self._parsed
-            if word.foreign
-            for sound in skeletons(word.text)
-        )
+        return frozenset(sound for word in self._parsed if word.foreign for sound in skeletons(word.text))
 
     @cached_property
     def _comparable(self) -> bool:

@@ -12,8 +12,8 @@ from service.records import Span
 
 # Opening mark -> the marks that may close it. Marks that open in one language close in another.
 _PAIRS = {
-    "“": "”“", "„": "“”‟\"", "‟": "”", "«": "»", "»": "«»", "「": "」", "『": "』", "《": "》", "〈": "〉", "‹": "›", "”": "”",
-    '"': '"”', "‘": "’", "‚": "‘’", "〝": "〟", "＂": "＂",
+    "“": "”“", "„": "“”‟\"", "‟": "”", "«": "»", "»": "«»", "「": "」", "『": "』", "《": "》", "〈": "〉",
+    "‹": "›", "”": "”", '"': '"”', "‘": "’", "‚": "‘’", "〝": "〟", "＂": "＂",
 }  # fmt: skip
 _TWO = re.compile(r"''|``")
 _MARKS = re.compile("[" + "".join({*_PAIRS, *"".join(_PAIRS.values())} - {"’"}) + "]")
@@ -44,7 +44,7 @@ def quotations(text: str) -> Iterator[Span]:
             return
         at = opening.end()
         closing = _PAIRS.get(opening.group())
-        if closing is None or (opening.group() in "‘‚”\"" and not _opens(text, opening.start())):
+        if closing is None or (opening.group() in '‘‚”"' and not _opens(text, opening.start())):
             continue
         end = _closed(text, at, closing, opening.group())
         if end < 0:
@@ -102,9 +102,7 @@ class QuoteIndex:
 
     def _says(self, quoted: str) -> bool:
         if _DENSE.search(quoted):
-            return all(
-                _squeezed(piece) in self._squeezed or _length(piece) < _FEW for piece in _pieces(quoted)
-            )
+            return all(_squeezed(piece) in self._squeezed or _length(piece) < _FEW for piece in _pieces(quoted))
         return all(self._run(piece) for piece in _GAPS.split(quoted))
 
     def _run(self, piece: str) -> bool:
@@ -151,7 +149,6 @@ class QuoteIndex:
     @cached_property
     def _squeezed(self) -> str:
         return _squeezed(self._text)
-
 
 
 def _pieces(quoted: str) -> list[str]:

@@ -26,7 +26,9 @@ _BETWEEN = frozenset({" ", "-", "\u00a0", "\u202f", "’", "'", "\u2011", "‐"}
 _ENDING = re.compile(r"['’](?:s\b|[^\W\d_]{1,6}\b)")
 _BEFORE = re.compile(r"([a-zäöüß]+)[\s(]+\Z")
 # Spellings that German nouns hardly have: c alone, y, q alone, sh, oo, ow, th at the end, a last a, i, o or u.
-_OUTLANDISH = re.compile(r"(?i)c(?![hk])|y|q(?!u)|sh|oo|aw|ow|ew|gh|wh|x|th\b|[^\W\d_]{3}(?:(?<!e)i|[aou])\b|[^a-zäöüß]")
+_OUTLANDISH = re.compile(
+    r"(?i)c(?![hk])|y|q(?!u)|sh|oo|aw|ow|ew|gh|wh|x|th\b|[^\W\d_]{3}(?:(?<!e)i|[aou])\b|[^a-zäöüß]"
+)
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 # A line most of whose longer words are capitalised is a headline, where capitals tell nothing.
 _HEADLINE_SHARE = 0.6
