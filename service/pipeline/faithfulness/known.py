@@ -25,8 +25,10 @@ _FILES = {"zh-Hans": "zh", "zh-Hant": "zh_Hant", "sr-Latn": "sr_Latn", "nb": "no
 # Words of this many letters or less are no part of a name that must be there: of, la, du, und.
 _SMALL = 3
 _LEAST_STEM = 4
+# From this length on the last letter of a name may be another: России, Polski.
+_DECLINED = 6
 _HANGUL = "\uac00"
-_TERRITORY = re.compile(r"[A-Z]{2,4}\Z")
+_TERRITORY = re.compile(r"(?!EU|UN)[A-Z]{2}\Z")
 _FRONTS = ("ال", "و", "ב", "ה", "ל", "מ", "ו", "ש", "ل", "ب", "ك", "ف")
 _UNSPACED = frozenset({"zh", "ja", "th", "km", "lo", "my", "ko"})
 
@@ -76,9 +78,19 @@ class Known:
                     if same_stem(form, part.word):
                         found[part.code, part.size].add(part.word)
         codes = {code for (code, size), seen in found.items() if len(seen) >= size}
+        codes.update(code for sign, owners in _table("signs").items() if sign in text for code in owners)
         if self.whole:
             codes.update(code for name, code in self.whole.items() if name in text)
         return codes
+
+    def inside(self, codes: set[str], text: str) -> bool:
+        """Whether a word of one of these codes is part of another, as in compounds; `text` is of plain words."""
+        return any(
+            part.word[: max(_LEAST_STEM, len(part.word) - 2)] in text
+            for parts in self.words.values()
+            for part in parts
+            if part.code in codes and len(part.word) > _LEAST_STEM
+        ) or any(name[:2] in text for name, code in self.whole.items() if code in codes and len(name) > 3)
 
     def _parts(self, word: str) -> tuple[Part, ...]:
         return self.words.get(word[:_SMALL], ())
@@ -106,7 +118,9 @@ def _nearly(word: str, part: Part) -> bool:
         return len(known) > 1 and word.startswith(known) and len(word) - len(known) <= 3
     if part.people or not _has_case(known):
         return False
-    return len(known) > _LEAST_STEM and len(word) - len(known) <= 2 and word.startswith(known[:-1])
+    if len(known) <= _LEAST_STEM or not 0 <= len(word) - len(known) <= 2:
+        return False
+    return word.startswith(known) or (len(known) >= _DECLINED and word.startswith(known[:-1]))
 
 
 def _has_case(word: str) -> bool:
@@ -135,15 +149,18 @@ def known(language: str) -> Known:
     """The names of a language; of one that CLDR does not have only those that are written alike everywhere."""
     data = _read(language)
     countries = _countries()
-    names: list[tuple[str, str, bool]] = []
-    names += [(name, code, True) for code, row in _aliases().items() for name in row]
-    names += [(name, code, False) for code, name in data.get("territories", {}).items() if isinstance(name, str)]
+    # A name, what it is of, whether of people, and whether its lack in a source is told.
+    names: list[tuple[str, str, bool, bool]] = []
+    names += [(name, code, True, True) for code, row in _table("names").items() for name in row]
+    territories = data.get("territories", {})
+    names += [(name, code, False, True) for code, name in territories.items() if isinstance(name, str)]
     names += [
-        (name, countries.get(code, f"lang:{code}"), True)
+        (name, countries.get(code, f"lang:{code}"), True, False)
         for code, name in data.get("languages", {}).items()
         if isinstance(name, str) and "_" not in code
     ]
-    names += [(name, f"city:{zone}", False) for zone, name in _cities(data)]
+    names += [(name, code, False, False) for name, code in _cities(data)]
+    names += [(name, code, False, False) for code, row in _table("hints").items() for name in row]
     calendar = {
         plain(part)
         for field in ("months", "days")
@@ -157,33 +174,26 @@ def known(language: str) -> Known:
     words: dict[str, set[Part]] = defaultdict(set)
     whole: dict[str, str] = {}
     dense = language.partition("-")[0] in _UNSPACED
-    for name, code, people in names:
+    for name, code, people, told in names:
         if dense and len(name) > 1 and not name.isascii():
             whole[name] = code
             if name[0] < _HANGUL:
                 continue
         parts = {plain(part) for part in WORD.findall(name)}
-        alone = len(parts) == 1 and _TERRITORY.match(code) is not None
+        alone = told and len(parts) == 1 and _TERRITORY.match(code) is not None
         parts = {part for part in parts if len(part) > _SMALL} or parts
         for part in parts:
             words[part[:_SMALL]].add(Part(part, code, len(parts), alone, people))
     if dense:
-        whole |= _short_han()
+        whole |= _table("short_han")
     kept = {key: tuple(sorted(value, key=lambda part: (part.word, part.code))) for key, value in words.items()}
     return Known(kept, whole, frozenset(calendar))
 
 
 @cache
-def _short_han() -> dict[str, str]:
+def _table(name: str) -> dict[str, Any]:
     with _ALIASES.open("rb") as file:
-        table: dict[str, str] = tomllib.load(file)["short_han"]
-    return table
-
-
-@cache
-def _aliases() -> dict[str, list[str]]:
-    with _ALIASES.open("rb") as file:
-        table: dict[str, list[str]] = tomllib.load(file)["names"]
+        table: dict[str, Any] = tomllib.load(file)[name]
     return table
 
 
@@ -200,11 +210,14 @@ def _countries() -> dict[str, str]:
 def _cities(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     zones = data.get("time_zones", {})
     found = []
-    for zone in get_global("zone_territories"):
+    territories = get_global("zone_territories")
+    for zone in territories:
         area, _, city = zone.rpartition("/")
         if area and area != "Etc":
             name = zones.get(zone, {}).get("city")
-            found.append((name if isinstance(name, str) else city.replace("_", " "), zone))
+            name = name if isinstance(name, str) else city.replace("_", " ")
+            # A country is told by its city as well.
+            found += [(name, f"city:{zone}"), (name, territories[zone])]
     return found
 
 

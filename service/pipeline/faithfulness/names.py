@@ -28,6 +28,8 @@ _BUCKET = 3
 _LEAST_COMPOUND = 4
 # Languages in which an apostrophe follows a name before its ending.
 _MARKING = frozenset({"en", "tr", "az", "crh"})
+# Scripts without blanks, in which names of places are written in too many ways.
+_UNTOLD = frozenset({"Thai", "Laoo", "Khmr", "Mymr", ""})
 _NOUN_CAPITALS = frozenset({"de", "lb"})
 # German writes every noun with a capital: these endings are of nouns and not of names.
 _NOUN_ENDS = (
@@ -148,7 +150,10 @@ class NameIndex:
         for word in words:
             if (cased and not word.capital) or (len(word.key) <= _BUCKET and cased and not word.shouted):
                 continue
-            if not names.country(word.key) or names.codes(word.key) & self._evidence:
+            if not names.country(word.key):
+                continue
+            codes = names.codes(word.key)
+            if codes & self._evidence or known(self._language).inside(codes, self._lowered):
                 continue
             if not self._has(word) and (same or not self._sounds(word)):
                 yield replace(word, named=True)
@@ -203,7 +208,8 @@ class NameIndex:
     @cached_property
     def _told(self) -> bool:
         """Whether the names of places are known in the source's language."""
-        return bool(known(self._language).words or known(self._language).whole)
+        names = known(self._language)
+        return bool(names.words or names.whole) and script(self._text) not in _UNTOLD
 
     @cached_property
     def _evidence(self) -> set[str]:

@@ -19,9 +19,10 @@ _OTHER_WORD = rf"[^\W\d_{_LATIN}](?:[^\W_{_LATIN}]|[{_MARKS}])*"
 # A word: letters first, then letters, digits and signs, of Latin script or of others; or capitals with full stops
 # between them. An apostrophe or a hyphen ends it, so that both sides are looked up on their own (Kiev's, l'Europe,
 # Rhein-Main); Hebrew writes its acronyms with a sign that looks like a quotation mark.
-WORD = re.compile(rf"(?:[^\W\d_]\.){{2,}}|{_LATIN_WORD}|{_OTHER_WORD}(?:[״׳]{_OTHER_WORD})*")
+_HEBREW_ACRONYM = '[\u05d0-\u05ea]+["“”״׳][\u05d0-\u05ea]+'
+WORD = re.compile(rf"{_HEBREW_ACRONYM}|(?:[^\W\d_]\.){{2,}}|{_LATIN_WORD}|{_OTHER_WORD}(?:[״׳]{_OTHER_WORD})*")
 # Accents, the vowel signs of Arabic and Hebrew, the dot of borrowed sounds in the scripts of India.
-_SILENT = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u093c\u09bc\u0a3c\u200c\u200d׳״.]+")
+_SILENT = re.compile('[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u093c\u09bc\u0a3c\u200c\u200d׳״"“”.]+')
 _NOT_LETTERS = re.compile(r"[^\w]+")
 _DOTLESS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ё": "е", "ς": "σ", "ى": "ي", "ـ": None, "أ": "ا",
                           "إ": "ا", "آ": "ا", "ٱ": "ا", "ی": "ي", "ک": "ك"})  # fmt: skip
