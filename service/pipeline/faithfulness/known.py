@@ -37,7 +37,8 @@ _UNSPACED = frozenset({"zh", "ja", "th", "km", "lo", "my", "ko"})
 class Part:
     """A word of a name: of what, of how many words that count, and whether it alone is the name of a country.
 
-    `people` is true where the name is of those who live there or of their language.
+    `people` is true where the name is of those who live there or of their language, `hint` where it only tells the
+    country, as its cities do.
     """
 
     word: str
@@ -45,6 +46,7 @@ class Part:
     size: int
     country: bool
     people: bool
+    hint: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +63,30 @@ class Known:
     whole: Mapping[str, str]
     calendar: frozenset[str]
 
-    def codes(self, word: str) -> set[str]:
+    def codes(self, word: str, *, hints: bool = True) -> set[str]:
         """What a word can be a form of, or a part of, as codes; `word` as `wordforms.plain` gives it."""
-        return {part.code for form in _forms(word) for part in self._parts(form) if same_stem(form, part.word)}
+        return {
+            part.code
+            for form in _forms(word)
+            for part in self._parts(form)
+            if (hints or not part.hint) and same_stem(form, part.word)
+        }
 
     def country(self, word: str) -> bool:
         """Whether a word alone is the name of a country or of who lives there, and hardly anything else."""
         return any(part.country and _nearly(form, part) for form in _forms(word) for part in self._parts(form))
 
-    def evidence(self, words: Iterable[str], text: str = "") -> set[str]:
-        """The codes of names all of whose words are among those of a text."""
+    def evidence(self, words: Iterable[str], text: str = "", *, hints: bool = True) -> set[str]:
+        """The codes of names all of whose words are among those of a text; with `hints` of what tells them, too."""
         found: dict[tuple[str, int], set[str]] = defaultdict(set)
         for word in words:
             for form in _forms(word):
                 for part in self._parts(form):
-                    if same_stem(form, part.word):
+                    if (hints or not part.hint) and same_stem(form, part.word):
                         found[part.code, part.size].add(part.word)
         codes = {code for (code, size), seen in found.items() if len(seen) >= size}
-        codes.update(code for sign, owners in _table("signs").items() if sign in text for code in owners)
+        if hints:
+            codes.update(code for sign, owners in _table("signs").items() if sign in text for code in owners)
         if self.whole:
             codes.update(code for name, code in self.whole.items() if name in text)
         return codes
@@ -183,7 +191,7 @@ def known(language: str) -> Known:
         alone = told and len(parts) == 1 and _TERRITORY.match(code) is not None
         parts = {part for part in parts if len(part) > _SMALL} or parts
         for part in parts:
-            words[part[:_SMALL]].add(Part(part, code, len(parts), alone, people))
+            words[part[:_SMALL]].add(Part(part, code, len(parts), alone, people, not (people or told)))
     if dense:
         whole |= _table("short_han")
     kept = {key: tuple(sorted(value, key=lambda part: (part.word, part.code))) for key, value in words.items()}

@@ -1,35 +1,32 @@
 """Names in an output that its source does not have.
 
 Names are found by structure: capitalised words that begin no sentence, runs of them, acronyms. In scripts without
-capitals only places and languages that CLDR lists, and words in foreign letters, are found. Each is looked up
-inflected, abbreviated, in other scripts and in other languages; where that could fail for a true name, nothing is said.
+capitals only places that CLDR lists, and words in foreign letters, are found. Each is looked up inflected, abbreviated,
+in other scripts and in other languages; where that could fail for a true name, nothing is said.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 
 from service.pipeline.faithfulness.items import Unsupported
 from service.pipeline.faithfulness.known import known
-from service.pipeline.faithfulness.sounds import near, skeletons
-from service.pipeline.faithfulness.spotting import CASED, Word, is_given, script, spot, words_of
+from service.pipeline.faithfulness.lookup import Lookup
+from service.pipeline.faithfulness.spotting import Word, is_common, is_given
 
-# Names looked up in one output; a longer one is a list of names and no summary.
+# Words looked up in one output; a longer one is a list of names and no summary.
 MOST_NAMES = 400
+# A longer source is not gone through for what an output may have exchanged.
+MOST_EXCHANGED = 20_000
 # What may stand between two words of one name.
 _GAP = re.compile(r"[\s\-‐‑'’]*(?:[^\W\d_]{1,3}[\s\-‐‑'’]+)?")
-# Words of a source that are compared with one name by sound.
-_MOST_COMPARED = 4000
-_BUCKET = 3
-_LEAST_COMPOUND = 4
+_SHORT = 3
+# A run of more words than this is hardly a name that no language translates.
+_MOST_EXCHANGED_WORDS = 2
 # Languages in which an apostrophe follows a name before its ending.
 _MARKING = frozenset({"en", "tr", "az", "crh"})
-# Scripts without blanks, in which names of places are written in too many ways.
-_UNTOLD = frozenset({"Thai", "Laoo", "Khmr", "Mymr", ""})
 _NOUN_CAPITALS = frozenset({"de", "lb"})
 # German writes every noun with a capital: these endings are of nouns and not of names.
 _NOUN_ENDS = (
@@ -46,185 +43,132 @@ class NameIndex:
     """
 
     def __init__(self, text: str, language: str) -> None:
-        self._text = text
         self._language = language
+        self._size = len(text)
+        self._source = Lookup(text, language)
 
     def unsupported(self, output: str, language: str) -> tuple[Unsupported, ...]:
         """The names of an output that the source does not have, in order; nothing where it cannot be told."""
-        words = words_of(output)
-        same = _base(language) == _base(self._language)
-        doubted: set[Word] = set()
-        for run in spot(output, words, language)[:MOST_NAMES]:
-            doubted.update(self._doubted(run, language) if same else self._doubted_across(run, language))
-        doubted.update(self._places(output, words, language, same=same))
-        ordered = sorted(doubted, key=lambda word: word.start)
-        return tuple(_item(output, joined) for joined in _joined(output, ordered))
+        found = Lookup(output, language)
+        same = self._same(language)
+        doubted: dict[int, Word] = {}
+        for run in _at_most(found.runs):
+            for word in self._within(run, language) if same else self._person(run, language):
+                doubted[word.start] = word
+        if not same:
+            doubted.update((word.start, word) for word in self._exchanged(found, language))
+        for word in self._places(found, language, same=same):
+            doubted.setdefault(word.start, word)
+        return tuple(_item(output, joined) for joined in _joined(output, [doubted[at] for at in sorted(doubted)]))
 
     def comparable(self, output: str, language: str) -> bool:
         """Whether names of an output in this language can be found and looked up, not only places."""
-        same = _base(language) == _base(self._language)
-        return script(output) in CASED and (same or self._comparable)
+        return Lookup(output, language).cased and (self._same(language) or self._source.speaks)
 
     def any(self, output: str, language: str) -> bool:
-        """Whether an output has a word that was looked up as a name."""
-        words = words_of(output)
-        return any(word.named for run in spot(output, words, language) for word in run)
+        """Whether an output has a word that is looked up as a name."""
+        return any(word.named for run in Lookup(output, language).runs for word in run)
+
+    def _same(self, language: str) -> bool:
+        return _base(language) == _base(self._language)
 
     # ---- the same language ---------------------------------------------------------------------------------------
 
-    def _doubted(self, run: tuple[Word, ...], language: str) -> list[Word]:
-        missing = [word.named and not self._has(word) for word in run]
-        if not any(missing) or self._abbreviated(run):
-            return []
+    def _within(self, run: tuple[Word, ...], language: str) -> Iterator[Word]:
+        """The words of a run that the source, in the same language, does not have."""
+        missing = [word.named and not self._source.has(word) for word in run]
+        if not any(missing) or self._source.abbreviates(run):
+            return
         nouns = _base(language) in _NOUN_CAPITALS
-        names = known(language)
-        kept = []
         for at, word in enumerate(run):
-            if not missing[at] or names.codes(word.key) & self._evidence:
+            if not missing[at] or self._source.same_place(word):
                 continue
             followed = at + 1 < len(run) and missing[at + 1]
             led = at > 0 and run[at - 1].named
-            marked = word.marked and _base(language) in _MARKING
-            sure = word.shouted or followed or marked or is_given(word.text) or (led and (at > 1 or missing[at - 1]))
+            sure = (
+                word.shouted
+                or followed
+                or (word.marked and _base(language) in _MARKING)
+                or is_given(word.text)
+                or (led and (at > 1 or missing[at - 1]))
+            )
             if nouns and not word.shouted and not (followed and not word.opens) and word.key.endswith(_NOUN_ENDS):
-                sure = False
-            elif not sure:
-                sure = not word.opens and (not nouns or led or word.outlandish)
-            if sure:
-                kept.append(word)
-        return kept
-
-    def _has(self, word: Word) -> bool:
-        """Whether a word is in the source in any form."""
-        key = word.key
-        if key in self._words:
-            return True
-        if any(inflected(key, other) for other in self._buckets.get(key[:_BUCKET], ())):
-            return True
-        if word.shouted and key in self._initials:
-            return True
-        if len(key) > _LEAST_COMPOUND and self._in_compound(key):
-            return True
-        return bool(self._foreign) and any(near(one, other) for one in skeletons(word.text) for other in self._foreign)
-
-    def _in_compound(self, key: str) -> bool:
-        """Whether a word is joined to another in the source, or the reverse."""
-        return key in self._lowered or any(
-            len(other) > _LEAST_COMPOUND and other in key for other in self._buckets.get(key[:_BUCKET], ())
-        )
-
-    def _abbreviated(self, run: tuple[Word, ...]) -> bool:
-        """Whether the source has a run of words by its first letters."""
-        named = [word for word in run if word.named]
-        return len(named) > 1 and "".join(word.key[0] for word in named) in self._words
+                continue
+            if sure or (not word.opens and (not nouns or led or word.outlandish)):
+                yield word
 
     # ---- another language ----------------------------------------------------------------------------------------
 
-    def _doubted_across(self, run: tuple[Word, ...], language: str) -> list[Word]:
+    def _person(self, run: tuple[Word, ...], language: str) -> list[Word]:
         """The words of a run that is a person's name or in foreign letters, if none of them is in the source."""
         named = [word for word in run if word.named]
-        if not named or not self._comparable:
+        if not named or not self._source.speaks:
             return []
-        if not all(word.foreign and word.capital and len(word.text) > _BUCKET for word in named):
+        if not all(word.foreign and word.capital and len(word.text) > _SHORT for word in named):
             # A given name at the end is a saint's or a queen's, and those are translated.
             first = next((at for at, word in enumerate(named[:-1]) if is_given(word.text)), None)
             if first is None:
                 return []
             named = named[first:]
-        if any(self._has(word) or self._sounds(word) for word in named):
-            return []
-        codes = {code for word in named for code in known(language).codes(word.key)}
-        return [] if codes & self._evidence else named
+        return named if all(self._lacks(self._source, word, language) for word in named) else []
 
-    def _sounds(self, word: Word) -> bool:
-        return any(near(one, other) for one in skeletons(word.text) for other in self._skeletons)
+    def _exchanged(self, found: Lookup, language: str) -> list[Word]:
+        """Names that the source does not have, where it has others that the output does not have.
+
+        Only of both together something follows: what one of them lacks alone may be translated or left out.
+        """
+        if _base(language) in _NOUN_CAPITALS or _base(self._language) in _NOUN_CAPITALS:
+            return []
+        if not (self._source.speaks and self._source.cased and found.cased) or self._size > MOST_EXCHANGED:
+            return []
+        new = self._left(found.runs, self._source, language)
+        return new if new and self._left(self._source.runs, found, self._language) else []
+
+    def _left(self, runs: list[tuple[Word, ...]], other: Lookup, language: str) -> list[Word]:
+        """The words of short runs that look like names of their own and that another text lacks."""
+        left = []
+        for run in _at_most(runs):
+            named = [word for word in run if word.named]
+            if not 0 < len(named) <= _MOST_EXCHANGED_WORDS or any(is_common(word.key) for word in named):
+                continue
+            if all(self._lacks(other, word, language) for word in named):
+                left += [w for w in named if not (w.opens or w.shouted or w.foreign) and len(w.key) > _SHORT]
+        return left
+
+    @staticmethod
+    def _lacks(other: Lookup, word: Word, language: str) -> bool:
+        return not (other.has(word) or other.sounds(word) or other.tells(known(language).codes(word.key)))
 
     # ---- places ----------------------------------------------------------------------------------------------------
 
-    def _places(self, output: str, words: tuple[Word, ...], language: str, *, same: bool) -> Iterator[Word]:
-        """Places and languages that CLDR lists in the output's language and whose source has none of their names."""
+    def _places(self, found: Lookup, language: str, *, same: bool) -> Iterator[Word]:
+        """Countries that CLDR lists in the output's language and whose source has none of their names."""
         names = known(language)
-        if not self._told:
+        if not self._source.knows_places:
             return
-        cased = script(output) in CASED
-        for word in words:
-            if (cased and not word.capital) or (len(word.key) <= _BUCKET and cased and not word.shouted):
+        looked = 0
+        for word in found.words:
+            if found.cased and not (word.shouted or (word.capital and len(word.key) > _SHORT)):
                 continue
             if not names.country(word.key):
                 continue
-            codes = names.codes(word.key)
-            if codes & self._evidence or known(self._language).inside(codes, self._lowered):
+            looked += 1
+            if looked > MOST_NAMES:
+                return
+            if self._source.has(word) or (not same and self._source.sounds(word)):
                 continue
-            if not self._has(word) and (same or not self._sounds(word)):
+            if not self._source.tells(names.codes(word.key)):
                 yield replace(word, named=True)
 
-    # ---- the source --------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _parsed(self) -> tuple[Word, ...]:
-        return words_of(self._text)
-
-    @cached_property
-    def _words(self) -> frozenset[str]:
-        return frozenset(word.key for word in self._parsed)
-
-    @cached_property
-    def _lowered(self) -> str:
-        return " ".join(self._words)
-
-    @cached_property
-    def _buckets(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for key in self._words:
-            found[key[:_BUCKET]].append(key)
-        return found
-
-    @cached_property
-    def _initials(self) -> frozenset[str]:
-        """First letters of every run of capitalised words, and of every part of one."""
-        found = set()
-        for run in spot(self._text, self._parsed, self._language):
-            letters = "".join(word.key[0] for word in run if word.capital)
-            for start in range(len(letters) - 1):
-                for end in range(start + 2, min(len(letters), start + 7) + 1):
-                    found.add(letters[start:end])
-        return frozenset(found)
-
-    @cached_property
-    def _foreign(self) -> frozenset[str]:
-        """Sounds of the words of the source that are in another script than most of it."""
-        return frozenset(sound for word in self._parsed if word.foreign for sound in skeletons(word.text))
-
-    @cached_property
-    def _comparable(self) -> bool:
-        return script(self._text) not in ("Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "")
-
-    @cached_property
-    def _skeletons(self) -> frozenset[str]:
-        cased = script(self._text) in CASED
-        texts = dict.fromkeys(word.text for word in self._parsed if not cased or word.capital)
-        return frozenset(sound for text in list(texts)[:_MOST_COMPARED] for sound in skeletons(text))
-
-    @cached_property
-    def _told(self) -> bool:
-        """Whether the names of places are known in the source's language."""
-        names = known(self._language)
-        return bool(names.words or names.whole) and script(self._text) not in _UNTOLD
-
-    @cached_property
-    def _evidence(self) -> set[str]:
-        return known(self._language).evidence(self._words, self._text)
-
-
-def inflected(key: str, other: str) -> bool:
-    """Whether two words are forms of one: they begin alike, and what differs behind is short for their length."""
-    shared = 0
-    for one, two in zip(key, other, strict=False):
-        if one != two:
-            break
-        shared += 1
-    rest = max(len(key), len(other)) - shared
-    return shared >= _BUCKET and rest <= max(1, min(5, shared - 2))
+def _at_most(runs: list[tuple[Word, ...]]) -> Iterator[tuple[Word, ...]]:
+    """Runs, until there were as many words as are looked up; a very long one is a list and not a name."""
+    count = 0
+    for run in runs:
+        count += len(run)
+        if count > MOST_NAMES:
+            return
+        yield run
 
 
 def _base(tag: str) -> str:

@@ -22,6 +22,7 @@ _STEM = 5
 _LONGER = 4
 MOST_SENTENCES = 60
 _MOST_SOURCES = 20_000
+_MOST_PLACES = 500
 # Where a sentence is cut in two by an abbreviation nothing is lost but a comparison.
 _SENTENCE = re.compile(r"\S(?:[^.!?…։۔।。\n]|[.!?…](?!\s))*")
 
@@ -103,7 +104,8 @@ class NegationIndex:
         places: dict[str, list[int]] = defaultdict(list)
         for place, statement in enumerate(self._statements):
             for stem in statement.stems:
-                places[stem].append(place)
+                if len(places[stem]) < _MOST_PLACES:
+                    places[stem].append(place)
         return places
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from service.pipeline.faithfulness.items import Unsupported
 from service.pipeline.faithfulness.wordforms import WORD, plain
@@ -19,7 +20,7 @@ _TWO = re.compile(r"''|``")
 _MARKS = re.compile("[" + "".join({*_PAIRS, *"".join(_PAIRS.values())} - {"’"}) + "]")
 # Titles of works are marked so in Chinese, not speech.
 _TITLES = "《〈"
-MOST_QUOTES = 200
+MOST_QUOTES = 100
 _LONGEST = 3000
 # A word or two in quotation marks is a term or a title; only longer ones are somebody's words.
 _FEW = 3
@@ -28,10 +29,12 @@ _DENSE_PER_WORD = 2
 # The share of a quotation's words that have to stand in one place of the source: forms change, words are left out.
 _SHARE = 0.75
 _STEM = 4
-_MOST_PLACES = 200
+_LONGEST_STEM = 24
+_MOST_PLACES = 40
+_MOST_WORDS = 200
 # Dialogue without marks: a dash at the beginning of a line, a colon before a capital; and marks of any kind.
 _SPEECH = re.compile(r"(?:^|\n)\s*[-–—]\s|[:：]\s*\S|['’‘\"“”«»„「」『』‹›＂]")
-_GAPS = re.compile(r"\.\.\.|…|\[[^\]]*\]|\([^)]*\)")
+_GAPS = re.compile(r"\.\.\.|…|\[[^\[\]]{0,80}\]|\([^()]{0,80}\)")
 
 
 def quotations(text: str) -> Iterator[Span]:
@@ -107,7 +110,7 @@ class QuoteIndex:
 
     def _run(self, piece: str) -> bool:
         """Whether the words of a piece stand in one place of the source, all but a few of them."""
-        wanted = [plain(match.group()) for match in WORD.finditer(piece)]
+        wanted = [plain(match.group()) for match in islice(WORD.finditer(piece), _MOST_WORDS)]
         if f" {' '.join(wanted)} " in self._joined:
             return True
         if len(wanted) < _FEW:
@@ -144,7 +147,7 @@ class QuoteIndex:
     @cached_property
     def _stems(self) -> frozenset[str]:
         """Every beginning of every word, from a few letters on: a term may be inflected."""
-        return frozenset(word[:end] for word in self._places for end in range(_STEM, len(word) + 1))
+        return frozenset(word[:end] for word in self._places for end in range(_STEM, min(len(word), _LONGEST_STEM) + 1))
 
     @cached_property
     def _squeezed(self) -> str:

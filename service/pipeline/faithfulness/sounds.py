@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -26,13 +27,15 @@ _SOFT_G = re.compile(r"g(?=[eiy])")
 _GROUP = re.compile("|".join(["C", "G", *(re.escape(group) for group, _ in _GROUPS), "c", "g"]))
 _SPOKEN = dict(_GROUPS) | {"C": ("S", "K"), "G": ("S", "K", ""), "c": ("K", "S"), "g": ("K",)}
 _MOST_VARIANTS = 12
+_LEAST_BLURRED = 4
+_LONGEST = 40
 _TWICE = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def skeletons(word: str) -> tuple[str, ...]:
     """The consonants of a word as classes, in each way it may be spoken; the empty string for vowels alone."""
-    plain = re.sub(r"[^a-z]", "", romanize(word))
+    plain = re.sub(r"[^a-z]", "", romanize(word[:_LONGEST]))
     plain = _SOFT_G.sub("G", _SOFT_C.sub("C", plain))
     found: list[str] = []
     choices = [_SPOKEN[match.group()] for match in _GROUP.finditer(plain)]
@@ -49,22 +52,61 @@ def skeletons(word: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def near(one: str, other: str) -> bool:
-    """Whether two skeletons can be one name: equal, one inflected, or with one consonant of four or more another."""
-    if one == other:
-        return len(one) >= 1
-    short, long = (one, other) if len(one) <= len(other) else (other, one)
-    if len(short) >= 2 and len(long) - len(short) <= (1 if len(short) < 3 else 2) and long.startswith(short):
-        return True
-    if len(short) < 3 or len(long) - len(short) > 1:
-        return False
-    return _distance_at_most_one(short, long) and (len(long) >= 4)
+class SoundIndex:
+    """Words by sound.
+
+    Two skeletons can be one name when they are equal; when one goes on where the other ends, as an inflected name
+    does; and, of four consonants and more, when one differs. All are looked up without going through the words.
+
+    Args:
+        words: to be found.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._whole: set[str] = set()
+        self._begun: set[str] = set()
+        self._blurred: set[str] = set()
+        self._shorter: set[str] = set()
+        for word in words:
+            for skeleton in skeletons(word):
+                if skeleton and skeleton not in self._whole:
+                    self._whole.add(skeleton)
+                    self._begun.update(_beginnings(skeleton))
+                    if len(skeleton) >= _LEAST_BLURRED:
+                        self._blurred.update(_blurred(skeleton))
+                        self._shorter.update(_shorter(skeleton))
+
+    def has(self, word: str) -> bool:
+        """Whether one of the words sounds like this one, in any way that either may be spoken."""
+        return bool(self._whole) and any(map(self._near, skeletons(word)))
+
+    def _near(self, skeleton: str) -> bool:
+        if skeleton in self._whole or skeleton in self._begun:
+            return True
+        if any(begun in self._whole for begun in _beginnings(skeleton)):
+            return True
+        if len(skeleton) >= _LEAST_BLURRED - 1 and skeleton in self._shorter:
+            return True
+        return len(skeleton) >= _LEAST_BLURRED and any(
+            form in forms
+            for make, forms in ((_blurred, self._blurred), (_shorter, self._whole))
+            for form in make(skeleton)
+        )
 
 
-def _distance_at_most_one(short: str, long: str) -> bool:
-    at = 0
-    while at < len(short) and short[at] == long[at]:
-        at += 1
-    if len(short) == len(long):
-        return short[at + 1 :] == long[at + 1 :]
-    return short[at:] == long[at + 1 :]
+def _beginnings(skeleton: str) -> Iterator[str]:
+    """What a skeleton may be the longer form of: one consonant less, of four and more two."""
+    for ending in (1, 2):
+        short = len(skeleton) - ending
+        if short >= 1 + ending:
+            yield skeleton[:short]
+
+
+def _blurred(skeleton: str) -> Iterator[str]:
+    for at in range(len(skeleton)):
+        yield f"{skeleton[:at]}?{skeleton[at + 1 :]}"
+
+
+def _shorter(skeleton: str) -> Iterator[str]:
+    for at in range(len(skeleton)):
+        yield skeleton[:at] + skeleton[at + 1 :]

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from service.pipeline.faithfulness.known import known
@@ -29,6 +29,7 @@ _BEFORE = re.compile(r"([a-zäöüß]+)[\s(]+\Z")
 _OUTLANDISH = re.compile(
     r"(?i)c(?![hk])|y|q(?!u)|sh|oo|aw|ow|ew|gh|wh|x|th\b|[^\W\d_]{3}(?:(?<!e)i|[aou])\b|[^a-zäöüß]"
 )
+_SHORT = 3
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 # A line most of whose longer words are capitalised is a headline, where capitals tell nothing.
 _HEADLINE_SHARE = 0.6
@@ -76,6 +77,18 @@ def is_given(word: str) -> bool:
     return romanize(word) in _words()["given"]
 
 
+@cache
+def _common() -> tuple[frozenset[str], tuple[str, ...]]:
+    stems = [plain(stem) for stem in _words()["common"]]
+    return frozenset(stems), tuple(stem for stem in stems if len(stem) > _SHORT)
+
+
+def is_common(key: str) -> bool:
+    """Whether a capitalised word is likely one of the words of a language and no name of its own."""
+    whole, beginnings = _common()
+    return key in whole or key.startswith(beginnings)
+
+
 def script(text: str) -> str:
     """The script of most letters of the beginning of a text; "" without letters."""
     found = Counter(map(script_of, text[:_SAMPLE]))
@@ -121,7 +134,7 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
         if not (word.capital and cased) and not word.foreign:
             last = None
             continue
-        named = len(word.key) > 1 and word.key not in calendar and not _ROMAN.match(word.text)
+        named = len(word.key) > 1 and not _dated(word.key, calendar) and not _ROMAN.match(word.text)
         if any(start <= word.start < end for start, end in shut):
             named = False
         opens = cased and _opens(text, word.start)
@@ -136,6 +149,19 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
             runs.append([spotted])
         last = word
     return [tuple(run) for run in runs]
+
+
+def _dated(key: str, calendar: frozenset[str]) -> bool:
+    """Whether a word is a month or a weekday, as a table has it or with a short ending."""
+    return key in calendar or any(
+        key[:end] in calendar or key[: end - 1] in _declined(calendar)
+        for end in range(len(key) - 1, max(5, len(key) - 3), -1)
+    )
+
+
+@lru_cache(maxsize=64)
+def _declined(calendar: frozenset[str]) -> frozenset[str]:
+    return frozenset(name[:-1] for name in calendar if len(name) > _LONGER + 1)
 
 
 def _outlandish(text: str, word: Word) -> bool:

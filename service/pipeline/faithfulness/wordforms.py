@@ -23,14 +23,19 @@ _HEBREW_ACRONYM = '[\u05d0-\u05ea]+["“”״׳][\u05d0-\u05ea]+'
 WORD = re.compile(rf"{_HEBREW_ACRONYM}|(?:[^\W\d_]\.){{2,}}|{_LATIN_WORD}|{_OTHER_WORD}(?:[״׳]{_OTHER_WORD})*")
 # Accents, the vowel signs of Arabic and Hebrew, the dot of borrowed sounds in the scripts of India.
 _SILENT = re.compile('[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u093c\u09bc\u0a3c\u200c\u200d׳״"“”.]+')
+_LONGEST = 64
 _NOT_LETTERS = re.compile(r"[^\w]+")
 _DOTLESS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ё": "е", "ς": "σ", "ى": "ي", "ـ": None, "أ": "ا",
                           "إ": "ا", "آ": "ا", "ٱ": "ا", "ی": "ي", "ک": "ك"})  # fmt: skip
 
 
-@lru_cache(maxsize=32768)
 def plain(word: str) -> str:
-    """A word without case and accents, for looking it up; in scripts with signs for vowels these stay."""
+    """A word without case and accents, for looking it up; a very long one is cut off."""
+    return _plain(word[:_LONGEST])
+
+
+@lru_cache(maxsize=8192)
+def _plain(word: str) -> str:
     folded = word.casefold()
     if folded.isascii():
         return folded if folded.isalnum() else _NOT_LETTERS.sub("", folded)
