@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
-from service.pipeline.faithfulness.letters import romanize
+from service.pipeline.faithfulness.romanization import romanize
 
 # What is written in one way and spoken in several, longest first; each sound is a class of consonants.
 # P: b p   F: f v w   T: d t th   K: k g kh   S: s z sh zh ch ts   L: l r   M   N.   Vowels, h and y have none.

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from service.pipeline.faithfulness.known import known
-from service.pipeline.faithfulness.letters import romanize
+from service.pipeline.faithfulness.romanization import romanize
 from service.pipeline.faithfulness.wordforms import WORD, plain
 from service.pipeline.joints import ABBREVIATED
 from service.pipeline.script import script_of
@@ -153,10 +153,10 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
 
 def _dated(key: str, calendar: frozenset[str]) -> bool:
     """Whether a word is a month or a weekday, as a table has it or with a short ending."""
-    return key in calendar or any(
-        key[:end] in calendar or key[: end - 1] in _declined(calendar)
-        for end in range(len(key) - 1, max(5, len(key) - 3), -1)
-    )
+    if key in calendar:
+        return True
+    declined = _declined(calendar)
+    return any(key[:end] in declined for end in range(max(_LONGER + 1, len(key) - 3), len(key)))
 
 
 @lru_cache(maxsize=64)
