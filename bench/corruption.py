@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.corrupt_quantities import corrupt_quantities
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _RUN = re.compile(r"[^\W\d_]+(?:[ -][^\W\d_]+)*")
 _QUOTE = re.compile(r"[“„«\"]([^“”„«»\"]{12,300})[”“»\"]")
@@ -120,6 +122,16 @@ class Corruptor:
             return None
         other = chance.choice(self.quotes)
         return None if other in source else line[: match.start(1)] + other + line[match.end(1) :]
+
+
+def quantity(language: str) -> Callable[[str, str, random.Random], str | None]:
+    """What makes one quantity of a sentence wrong."""
+
+    def change(line: str, source: str, chance: random.Random) -> str | None:
+        made = corrupt_quantities(line, language, chance.randrange(1 << 30), source)
+        return chance.choice(made)[0] if made else None
+
+    return change
 
 
 def negation(language: str) -> Callable[[str, str, random.Random], str | None]:

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.corruption import Corruptor, negation
+from bench.corruption import Corruptor, negation, quantity
 from service import languages
 from service.pipeline.faithfulness.verify import Source
 
@@ -129,10 +129,20 @@ def documents(data: Path, half: str, most: int) -> tuple[Tally, Tally]:
             for document, line, original in zip(ids, sentences, lines["en"], strict=False)
             if line and chosen(original, half)
         ][:most]
-        spoils: dict[str, Spoil] = {"name": corruptor.name, "quote": corruptor.quote, "negation": negation(tag)}
+        spoils: dict[str, Spoil] = {
+            "name": corruptor.name,
+            "quote": corruptor.quote,
+            "negation": negation(tag),
+            "quantity": quantity(tag),
+        }
         recall([(text, line) for text, line, _ in rows], (tag, tag), spoils, inside)
         if tag != "en":
-            recall([(original, line) for _, line, original in rows], ("en", tag), {"name": corruptor.name}, across)
+            recall(
+                [(original, line) for _, line, original in rows],
+                ("en", tag),
+                {"name": corruptor.name, "quantity": quantity(tag)},
+                across,
+            )
     return inside, across
 
 
@@ -155,7 +165,8 @@ def summaries(data: Path, half: str) -> tuple[Tally, dict[str, list[int]]]:
                 count[0] += bool(source(text, tag).check(summary, tag).unsupported)
                 count[1] += 1
             if language is not None and language.script in _CASED:
-                recall(wanted, (tag, tag), {"name": corruptor.name, "quote": corruptor.quote}, tally)
+                spoils = {"name": corruptor.name, "quote": corruptor.quote, "quantity": quantity(tag)}
+                recall(wanted, (tag, tag), spoils, tally)
     return tally, doubted
 
 
@@ -192,7 +203,7 @@ def main() -> None:
     options = parser.parse_args()
     cost: list[float] = []
     for name in ("flores", "ntrex"):
-        total, rows = 0, 0
+        total = rows = 0
         by_kind: dict[str, int] = defaultdict(int)
         pairs = []
         for one, other, doubted, count, kinds in alarms(options.data, name, options.half, options.lines, cost):
@@ -206,10 +217,10 @@ def main() -> None:
     inside, across = documents(options.data, options.half, options.lines)
     _print("mistakes noticed in sentences, against their document", inside)
     _print("mistakes noticed in translations, against the English sentence", across)
-    tally, doubted = summaries(options.data, options.half)
+    tally, unsure = summaries(options.data, options.half)
     _print("mistakes noticed in reference summaries, against their article", tally)
     print("untouched reference summaries that are doubted, rightly or wrongly: ", end="")
-    print("  ".join(f"{name} {hits}/{of}" for name, (hits, of) in doubted.items()))
+    print("  ".join(f"{name} {hits}/{of}" for name, (hits, of) in unsure.items()))
     speed()
 
 

@@ -28,6 +28,8 @@ _MOST_EXCHANGED_WORDS = 2
 # Languages in which an apostrophe follows a name before its ending.
 _MARKING = frozenset({"en", "tr", "az", "crh"})
 _NOUN_CAPITALS = frozenset({"de", "lb"})
+# Languages whose capitals do not tell one name from the words of another: nouns have them, or single syllables.
+_APART = frozenset({*_NOUN_CAPITALS, "vi"})
 # German writes every noun with a capital: these endings are of nouns and not of names.
 _NOUN_ENDS = (
     "ung", "ungen", "heit", "keit", "schaft", "ion", "ionen", "tat", "nis", "tum", "ment", "ismus", "chen", "lein",
@@ -117,7 +119,7 @@ class NameIndex:
 
         Only of both together something follows: what one of them lacks alone may be translated or left out.
         """
-        if _base(language) in _NOUN_CAPITALS or _base(self._language) in _NOUN_CAPITALS:
+        if not _APART.isdisjoint((_base(language), _base(self._language))):
             return []
         if not (self._source.speaks and self._source.cased and found.cased) or self._size > MOST_EXCHANGED:
             return []
