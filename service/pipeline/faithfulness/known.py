@@ -101,7 +101,12 @@ class Known:
         ) or any(name[:2] in text for name, code in self.whole.items() if code in codes and len(name) > 3)
 
     def _parts(self, word: str) -> tuple[Part, ...]:
-        return self.words.get(word[:_SMALL], ())
+        return self.words.get(_bucket(word), ())
+
+
+def _bucket(word: str) -> str:
+    """The first letters of a word, by which it is looked up; two syllables of Hangul are a word already."""
+    return word[: _SMALL - 1] if word[:1] >= _HANGUL else word[:_SMALL]
 
 
 def _forms(word: str) -> tuple[str, ...]:
@@ -191,7 +196,7 @@ def known(language: str) -> Known:
         alone = told and len(parts) == 1 and _TERRITORY.match(code) is not None
         parts = {part for part in parts if len(part) > _SMALL} or parts
         for part in parts:
-            words[part[:_SMALL]].add(Part(part, code, len(parts), alone, people, not (people or told)))
+            words[_bucket(part)].add(Part(part, code, len(parts), alone, people, not (people or told)))
     if dense:
         whole |= _table("short_han")
     kept = {key: tuple(sorted(value, key=lambda part: (part.word, part.code))) for key, value in words.items()}

@@ -89,10 +89,9 @@ class NameIndex:
             led = at > 0 and run[at - 1].named
             sure = (
                 word.shouted
-                or followed
                 or (word.marked and _base(language) in _MARKING)
                 or is_given(word.text)
-                or (led and (at > 1 or missing[at - 1]))
+                or (not word.opens and (followed or (led and (at > 1 or missing[at - 1]))))
             )
             if nouns and not word.shouted and not (followed and not word.opens) and word.key.endswith(_NOUN_ENDS):
                 continue

@@ -28,6 +28,7 @@ _GROUP = re.compile("|".join(["C", "G", *(re.escape(group) for group, _ in _GROU
 _SPOKEN = dict(_GROUPS) | {"C": ("S", "K"), "G": ("S", "K", ""), "c": ("K", "S"), "g": ("K",)}
 _MOST_VARIANTS = 12
 _LEAST_BLURRED = 4
+_ABOUT = 2
 _LONGEST = 40
 _TWICE = re.compile(r"(.)\1+")
 
@@ -63,13 +64,16 @@ class SoundIndex:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
+        self._single: dict[str, set[int]] = {}
         self._whole: set[str] = set()
         self._begun: set[str] = set()
         self._blurred: set[str] = set()
         self._shorter: set[str] = set()
         for word in words:
             for skeleton in skeletons(word):
-                if skeleton and skeleton not in self._whole:
+                if len(skeleton) == 1:
+                    self._single.setdefault(skeleton, set()).add(len(romanize(word[:_LONGEST])))
+                elif skeleton and skeleton not in self._whole:
                     self._whole.add(skeleton)
                     self._begun.update(_beginnings(skeleton))
                     if len(skeleton) >= _LEAST_BLURRED:
@@ -78,9 +82,13 @@ class SoundIndex:
 
     def has(self, word: str) -> bool:
         """Whether one of the words sounds like this one, in any way that either may be spoken."""
-        return bool(self._whole) and any(map(self._near, skeletons(word)))
+        return any(self._near(skeleton, word) for skeleton in skeletons(word))
 
-    def _near(self, skeleton: str) -> bool:
+    def _near(self, skeleton: str, word: str) -> bool:
+        if len(skeleton) == 1:
+            # One consonant says little: the words have to be about as long.
+            size = len(romanize(word[:_LONGEST]))
+            return any(abs(size - other) <= _ABOUT for other in self._single.get(skeleton, ()))
         if skeleton in self._whole or skeleton in self._begun:
             return True
         if any(begun in self._whole for begun in _beginnings(skeleton)):

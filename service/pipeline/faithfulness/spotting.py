@@ -31,7 +31,8 @@ _OUTLANDISH = re.compile(
 )
 _SHORT = 3
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
-# A line most of whose longer words are capitalised is a headline, where capitals tell nothing.
+# A line without a full stop, most of whose longer words are capitalised, is a headline: there capitals tell nothing.
+_STOPS = (".", ";", "։", "!\"", ".\"", ".”", ".»")
 _HEADLINE_SHARE = 0.6
 _HEADLINE_LEAST = 4
 _LONGER = 4
@@ -137,6 +138,8 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
         named = len(word.key) > 1 and not _dated(word.key, calendar) and not _ROMAN.match(word.text)
         if any(start <= word.start < end for start, end in shut):
             named = False
+        if not cased and (word.shouted or len(word.text) <= _SHORT):
+            named = False  # what is written so in other letters may stand for words of the language
         opens = cased and _opens(text, word.start)
         if opens and word.shouted and len(word.text) >= _HEADING and word.text.isupper():
             named = False
@@ -192,7 +195,8 @@ def _headlines(text: str, words: tuple[Word, ...]) -> list[tuple[int, int]]:
                 longer += 1
                 capitals += words[at].capital
             at += 1
-        if longer >= _HEADLINE_LEAST and capitals > _HEADLINE_SHARE * longer:
+        stopped = line.rstrip().endswith(_STOPS)
+        if longer >= _HEADLINE_LEAST and not stopped and capitals > _HEADLINE_SHARE * longer:
             found.append((start, end))
         start = end
     return found
