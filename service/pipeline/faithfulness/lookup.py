@@ -8,6 +8,7 @@ from functools import cached_property
 from service.pipeline.faithfulness.known import known
 from service.pipeline.faithfulness.sounds import SoundIndex
 from service.pipeline.faithfulness.spotting import CASED, Word, script, spot, words_of
+from service.pipeline.faithfulness.wordforms import WORD, plain
 
 # Words of a source that are compared with names by sound, and those that begin alike and are compared letter by letter.
 _MOST_COMPARED = 4000
@@ -69,9 +70,13 @@ class Lookup:
         return words_of(self._text)
 
     @cached_property
+    def _names(self) -> tuple[Word, ...]:
+        return words_of(self._text, names_only=True)
+
+    @cached_property
     def runs(self) -> list[tuple[Word, ...]]:
         """Where names may be."""
-        return spot(self._text, self.words, self._language)
+        return spot(self._text, self._names, self._language)
 
     @cached_property
     def cased(self) -> bool:
@@ -97,7 +102,7 @@ class Lookup:
 
     @cached_property
     def _keys(self) -> dict[str, None]:
-        return dict.fromkeys(word.key for word in self.words)
+        return dict.fromkeys(map(plain, dict.fromkeys(WORD.findall(self._text))))
 
     @cached_property
     def _joined(self) -> str:
@@ -126,12 +131,13 @@ class Lookup:
     @cached_property
     def _foreign(self) -> SoundIndex:
         """The words that are in another script than most of the text."""
-        texts = dict.fromkeys(word.text for word in self.words if word.foreign)
+        texts = dict.fromkeys(word.text for word in self._names if word.foreign)
         return SoundIndex(list(texts)[:_MOST_COMPARED])
 
     @cached_property
     def _sounds(self) -> SoundIndex:
-        texts = dict.fromkeys(word.text for word in self.words if not self.cased or word.capital)
+        capitals = (word.text for word in self._names if word.capital)
+        texts = dict.fromkeys(capitals if self.cased else WORD.findall(self._text))
         return SoundIndex(list(texts)[:_MOST_COMPARED])
 
     @cached_property

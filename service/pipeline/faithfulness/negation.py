@@ -24,7 +24,7 @@ MOST_SENTENCES = 60
 _MOST_SOURCES = 20_000
 _MOST_PLACES = 500
 # Where a sentence is cut in two by an abbreviation nothing is lost but a comparison.
-_SENTENCE = re.compile(r"\S(?:[^.!?…։۔।。\n]|[.!?…](?!\s))*")
+_SENTENCE = re.compile(r"[^\s.!?…\"”’»)](?:[^.!?…։۔।。\n]|[.!?…](?![\"”’»)]*\s))*[.!?…։۔।。]*")
 
 
 @dataclass(frozen=True, slots=True)

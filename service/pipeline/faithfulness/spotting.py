@@ -32,9 +32,10 @@ _OUTLANDISH = re.compile(
 _SHORT = 3
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 # A line without a full stop, most of whose longer words are capitalised, is a headline: there capitals tell nothing.
-_STOPS = (".", ";", "։", "!\"", ".\"", ".”", ".»")
+_STOPS = (".", ";", "։", '!"', '."', ".”", ".»")
 _HEADLINE_SHARE = 0.6
 _HEADLINE_LEAST = 4
+_HEADLINE_MOST = 300
 _LONGER = 4
 
 
@@ -97,18 +98,26 @@ def script(text: str) -> str:
     return found.most_common(1)[0][0] if found else ""
 
 
-def words_of(text: str) -> tuple[Word, ...]:
-    """All words of a text, with what their letters tell; whether one may be a name is not told here."""
+def words_of(text: str, *, names_only: bool = False) -> tuple[Word, ...]:
+    """Words of a text, with what their letters tell; whether one may be a name is not told here.
+
+    Args:
+        text: any.
+        names_only: leave out those that no name has in it.
+    """
     main = script(text)
+    particles = _words()["particles"] if names_only else frozenset()
     found = []
     for match in WORD.finditer(text):
         word = match.group()
         capital = word[0].isupper()
-        shouted = capital and not word[1:].islower() and sum(map(str.isupper, word)) > 1
         foreign = False
-        if not word.isascii() or main != "Latn":
+        if main != "Latn" or not word[0].isascii():
             own = script_of(word[0])
             foreign = own != main and "Latn" in (main, own)
+        if names_only and not (capital or foreign) and word not in particles:
+            continue
+        shouted = capital and not word[1:].islower() and sum(map(str.isupper, word)) > 1
         found.append(Word(match.start(), match.end(), word, plain(word), capital, shouted=shouted, foreign=foreign))
     return tuple(found)
 
@@ -126,7 +135,7 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
     calendar = known(language).calendar
     cased = script(text) in CASED
     nouns = language.partition("-")[0] in ("de", "lb")
-    shut = _headlines(text, words) if cased and not nouns else []
+    shut = _headlines(text) if cased and not nouns else []
     for word in words:
         beside = last is not None and text[last.end : word.start] in _BETWEEN
         if beside and runs and runs[-1] and word.text in _words()["particles"]:
@@ -183,20 +192,15 @@ def _opens(text: str, place: int) -> bool:
     return ABBREVIATED.search(text[start:place].rstrip()) is None
 
 
-def _headlines(text: str, words: tuple[Word, ...]) -> list[tuple[int, int]]:
+def _headlines(text: str) -> list[tuple[int, int]]:
     """The lines in which most longer words are capitalised."""
     found = []
-    start, at = 0, 0
+    start = 0
     for line in text.splitlines(keepends=True):
-        end = start + len(line)
-        longer = capitals = 0
-        while at < len(words) and words[at].start < end:
-            if len(words[at].text) >= _LONGER:
-                longer += 1
-                capitals += words[at].capital
-            at += 1
-        stopped = line.rstrip().endswith(_STOPS)
-        if longer >= _HEADLINE_LEAST and not stopped and capitals > _HEADLINE_SHARE * longer:
-            found.append((start, end))
-        start = end
+        if len(line) <= _HEADLINE_MOST and not line.rstrip().endswith(_STOPS):
+            longer = [word for word in WORD.findall(line) if len(word) >= _LONGER]
+            capitals = sum(word[0].isupper() for word in longer)
+            if len(longer) >= _HEADLINE_LEAST and capitals > _HEADLINE_SHARE * len(longer):
+                found.append((start, start + len(line)))
+        start += len(line)
     return found

@@ -14,7 +14,7 @@ from service.pipeline.faithfulness.quotes import QuoteIndex, quotations
 
 QUANTITIES, NAMES, QUOTES, NEGATION = "quantities", "names", "quotes", "negation"
 # No summary is longer; of a longer output only this much is looked at.
-MOST_CHARACTERS = 100_000
+MOST_CHARACTERS = 50_000
 _DIGIT = re.compile(r"\d")
 
 

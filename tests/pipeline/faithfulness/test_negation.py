@@ -44,15 +44,35 @@ def test_a_negation_that_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("language", "source", "output"),
     [
-        ("de", "Der Stadtrat wird die alte Brücke nicht vor Ende Dezember öffnen.", "Der Stadtrat wird die alte Brücke vor Ende Dezember öffnen."),
-        ("fr", "Le conseil municipal ouvrira le nouveau pont avant décembre.", "Le conseil municipal n'ouvrira pas le nouveau pont avant décembre."),
-        ("es", "El ayuntamiento abrirá el puente nuevo antes del verano.", "El ayuntamiento no abrirá el puente nuevo antes del verano."),
-        ("ru", "Совет откроет новый городской мост раньше декабря.", "Совет не откроет новый городской мост раньше декабря."),
-        ("tr", "Belediye meclisi yeni köprünün yapımını kabul etmiş değil.", "Belediye meclisi yeni köprünün yapımını kabul etmiş."),
+        (
+            "de",
+            "Der Stadtrat wird die alte Brücke nicht vor Ende Dezember öffnen.",
+            "Der Stadtrat wird die alte Brücke vor Ende Dezember öffnen.",
+        ),
+        (
+            "fr",
+            "Le conseil municipal ouvrira le nouveau pont avant décembre.",
+            "Le conseil municipal n'ouvrira pas le nouveau pont avant décembre.",
+        ),
+        (
+            "es",
+            "El ayuntamiento abrirá el puente nuevo antes del verano.",
+            "El ayuntamiento no abrirá el puente nuevo antes del verano.",
+        ),
+        (
+            "ru",
+            "Совет откроет новый городской мост раньше декабря.",
+            "Совет не откроет новый городской мост раньше декабря.",
+        ),
+        (
+            "tr",
+            "Belediye meclisi yeni köprünün yapımını kabul etmiş değil.",
+            "Belediye meclisi yeni köprünün yapımını kabul etmiş.",
+        ),
         ("ar", "وافق المجلس على إصلاح الجدار الشمالي للميناء", "لم وافق المجلس على إصلاح الجدار الشمالي للميناء"),
         ("hi", "परिषद बंदरगाह उत्तरी दीवार मरम्मत करेगी", "परिषद बंदरगाह उत्तरी दीवार मरम्मत नहीं करेगी"),
     ],
-)  # fmt: skip
+)
 def test_other_languages(language: str, source: str, output: str) -> None:
     """A negation more or less is seen in each language with a table, and none in the text itself."""
     assert known(language)

@@ -13,7 +13,7 @@ from service.pipeline.faithfulness.verify import Source
 
 ARTICLE = (
     "Mayor Anna Lindqvist opened the harbour of Eastbrook on Monday. "
-    'She said: "We waited far too long for this." The council has not paid the builders yet.'
+    'She said: "We waited far too long for this." The council has not paid the builders of the northern wall yet.'
 )
 
 
@@ -21,7 +21,7 @@ def test_everything_that_is_wrong_is_named_in_order() -> None:
     """Names, quotations and negations are found together, in the order of the text."""
     output = (
         'Mayor Boris Feldmann opened the harbour. She said: "It was worth the money." '
-        "The council has paid the builders."
+        "The council has paid the builders of the northern wall."
     )
     found = Source(ARTICLE, "en").check(output, "en")
     assert found.verdict == "unsupported"
@@ -57,7 +57,10 @@ def test_sentences_of_the_source_are_supported() -> None:
 
 def test_a_torn_quotation_is_doubted_among_sentences_of_the_source() -> None:
     """Two true sentences make a quotation that nobody said."""
-    source = 'One said: "We begin today. It is late." Another said: "All is well. They will not come."'
+    source = (
+        'One said: "We begin today. It is late." Much later in the evening, when the hall was nearly empty, another '
+        'said: "All is well. They will not come."'
+    )
     sentences = ('"We begin today.', 'They will not come."')
     found = Source(source, "en").check(" ".join(sentences), "en", sentences)
     assert [item.kind for item in found.unsupported] == ["quote"]
@@ -87,21 +90,21 @@ def check_of(source: str, output: str) -> Faithfulness:
     start = time.process_time()
     found = Source(source, "en").check(output, "en")
     Source(source, "en").check(output, "es")
-    assert time.process_time() - start < 12
+    assert time.process_time() - start < 10
     return found
 
 
 @pytest.mark.parametrize(
     ("source", "output"),
     [
-        ("A" * 500_000, "A" * 100_000),
-        ("Ab " * 160_000, "Ba " * 30_000),
-        ('"' * 500_000, '"' * 100_000),
-        ('"a b c ' * 70_000, '"c b a ' * 14_000),
-        ("The wall was not built there. " * 16_000, "The wall was built there. " * 3_000),
-        ("[" * 500_000, '"[[[' * 20_000),
-        ("U.S." * 120_000, "U.K." * 25_000),
-        ("".join(f"Name{at} " for at in range(60_000)), "".join(f"Nbme{at} said. " for at in range(7_000))),
+        ("A" * 100_000, "A" * 20_000),
+        ("Ab " * 30_000, "Ba " * 6_000),
+        ('"' * 100_000, '"' * 100_000),
+        ('"a b c ' * 14_000, '"c b a ' * 14_000),
+        ("The wall was not built there. " * 3_000, "The wall was built there. " * 600),
+        ("[" * 100_000, '"[[[' * 4_000),
+        ("U.S." * 25_000, "U.K." * 25_000),
+        ("".join(f"Name{at} " for at in range(12_000)), "".join(f"Nbme{at} said. " for at in range(1_500))),
     ],
     ids=["one word", "capitals", "marks", "open quotes", "statements", "brackets", "dots", "names"],
 )
