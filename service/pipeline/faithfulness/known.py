@@ -157,9 +157,12 @@ def same_stem(word: str, known: str) -> bool:
     return shared == _SMALL and rest <= 1 and len(word) - shared <= 4
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def known(language: str) -> Known:
-    """The names of a language; of one that CLDR does not have only those that are written alike everywhere."""
+    """The names of a language; of one that CLDR does not have only those that are written alike everywhere.
+
+    Each takes about half a megabyte and a fortieth of a second.
+    """
     data = _read(language)
     countries = _countries()
     # A name, what it is of, whether of people, and whether its lack in a source is told.
