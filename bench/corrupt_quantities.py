@@ -32,11 +32,10 @@ def corrupt_quantities(text: str, language: str, seed: int, avoid: str = "") -> 
         text: a summary or translation that is right.
         language: its tag.
         seed: other seeds give other changes; the same gives the same.
-        avoid: the source; what it says somewhere is not put into the text, because no reader could tell that it is wrong
-            but by understanding it.
+        avoid: the source; what it says somewhere is not put into the text, because that takes understanding to notice.
 
-    Returns: for each the changed text, where the change lies in it, and its kind: `digit` (one figure of a number), `number`
-    (another number), `magnitude`, `currency`, `percent`, `month` or `word` (a spelled number).
+    Returns: for each the changed text, where the change lies in it, and its kind: `digit` (one figure of a number),
+    `number` (another number), `magnitude`, `currency`, `percent`, `month` or `word` (a spelled number).
     """
     digest = hashlib.sha256(f"{seed}|{language}|{text}".encode()).digest()
     dice = random.Random(digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from service.pipeline.faithfulness.lexicon import CARDINAL, CLOCK, MONTH, ORDINAL
+from service.pipeline.faithfulness.meanings import CARDINAL, CLOCK, MONTH, ORDINAL
 from service.pipeline.faithfulness.numerals import Value, east_asian
 from service.pipeline.faithfulness.records import Atom, Found
 from service.pipeline.faithfulness.scan import FIGURE, WORDS, Token
@@ -23,7 +23,8 @@ _REACH = 30
 
 _HAN = "〇零一二三四五六七八九十廿卅"
 _EAST_ASIAN = re.compile(
-    rf"(?:(?P<year>\d{{2,4}}|[{_HAN}]{{2,4}})[ ]?[年년][ ]?)?(?<![\d{_HAN}])(?P<month>\d{{1,2}}|[{_HAN}]{{1,3}})[ ]?[月월]"
+    rf"(?:(?P<year>\d{{2,4}}|[{_HAN}]{{2,4}})[ ]?[年년][ ]?)?"
+    rf"(?<![\d{_HAN}])(?P<month>\d{{1,2}}|[{_HAN}]{{1,3}})[ ]?[月월]"
     rf"(?:[ ]?(?P<day>\d{{1,2}}|[{_HAN}]{{1,3}})[ ]?[日号號일])?"
 )
 _VIETNAMESE = re.compile(
@@ -85,11 +86,12 @@ def patterned(folded: str, language: str) -> list[Found]:
     found = []
     for match in pattern.finditer(folded):
         year, month, day = (_number(match[name]) for name in ("year", "month", "day"))
-        if month in _MONTHS and (day is None or day in _DAYS):
+        if month is not None and month in _MONTHS and (day is None or day in _DAYS):
             # A year of an era or of two figures is no year of ours: it stays a number.
             start = match.start() if year is None or year in _YEARS else match.start("month")
-            parts = (year if year in _YEARS else None, month, day)
-            found.append(date(parts, start, match.end(), folded[start : match.end()]))
+            found.append(
+                date((year if year in _YEARS else None, month, day), start, match.end(), folded[start : match.end()])
+            )
     return found
 
 
@@ -123,8 +125,10 @@ def named(tokens: list[Token], text: str, folded: str, taken: set[int], before_m
             sure = day is not None or len(token.meanings) == 1
         else:
             lead = _LAST_WORD.search(folded, max(0, token.start - 12), token.start)
-            sure = marked and (day is not None or (lead is not None and lead[1] in before_month))
-        found.append(whole._replace(sure=sure, facts=(*whole.facts, *_around(tokens, index, month.value))))
+            named_by = lead is not None and lead[1] in before_month
+            sure = (marked and (day is not None or named_by)) or (day is not None and len(token.text) > 3)
+        around = [fact for fact in _around(tokens, index, month.value) if isinstance(fact, tuple)]
+        found.append(whole._replace(sure=sure, facts=(*whole.facts, *around)))
         if sure:
             taken.update(places)
     return found
@@ -195,6 +199,31 @@ def _values(token: Token) -> Iterator[Value]:
         yield from (meaning.value for meaning in token.meanings if meaning.kind in (CARDINAL, ORDINAL))
 
 
+def slashed(tokens: list[Token], folded: str, index: int) -> Found | None:
+    """A day and a month, `27/4`, at a token; None where there are no figures that may be a date."""
+    if index + 1 >= len(tokens) or tokens[index].kind != FIGURE or tokens[index + 1].kind != FIGURE:
+        return None
+    one, other = tokens[index], tokens[index + 1]
+    if (
+        folded[one.end : other.start] != "/"
+        or "/" in folded[other.end : other.end + 1] + folded[one.start - 1 : one.start]
+    ):
+        return None
+    if not (one.text.isdigit() and other.text.isdigit() and len(one.text) < 3 and len(other.text) < 3):
+        return None
+    first, second = int(one.text), int(other.text)
+    orders = [(month, day) for month, day in ((first, second), (second, first)) if month in _MONTHS and day in _DAYS]
+    if not orders or first < second <= 10:  # a fraction
+        return None
+    options: list[tuple[Atom, ...]] = [(("day", month, day),) for month, day in orders]
+    said: list[Atom] = [first, second]
+    for month, day in orders:
+        said += facts((None, month, day))
+    if max(first, second) <= 12 or (first, second) == (24, 7):
+        options.append((first, second))
+    return Found(one.start, other.end, "date", tuple(options), facts=tuple(said), text=folded[one.start : other.end])
+
+
 # ---- times of day ---------------------------------------------------------------------------------------------------
 
 _POINTED = re.compile(r"([01]?\d|2[0-4])[.,]([0-5]\d)")
@@ -228,10 +257,10 @@ def hours(hour: int) -> tuple[int, ...]:
     return (hour, hour + 12) if hour <= 12 else (hour, hour - 12)
 
 
-def pointed(text: str) -> Atom | None:
-    """The time that figures with a point may be, `18.30`."""
+def pointed(text: str) -> tuple[int, int] | None:
+    """Hour and minute that figures with a point may be, `18.30`."""
     match = _POINTED.fullmatch(text)
-    return at(int(match[1]), int(match[2])) if match else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def said_with_hour(tokens: list[Token], folded: str, first: int, last: int) -> bool:

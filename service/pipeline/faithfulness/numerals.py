@@ -1,4 +1,4 @@
-"""Numbers written in figures: digits of any script, however they are grouped, and Chinese, Japanese and Korean numerals.
+"""Numbers in figures, however they are grouped, and in Chinese, Japanese, Korean and Roman numerals.
 
 Everything here works on text that `letters.fold` has made.
 """

@@ -1,7 +1,7 @@
 """Quantities of an output looked up in its source: numbers, dates, times, amounts and percentages.
 
-A quantity is supported when the source has the same one, in whatever script, format or language: after digits, grouping,
-magnitudes and number words are read, the values are compared; amounts must also be in the same unit where both name one.
+A quantity is supported when the source has the same one, in whatever script, format or language: digits, grouping,
+magnitudes and number words are read and the values compared; amounts must also be in the same unit where both name one.
 What can be read in several ways is supported when one of them is.
 """
 
@@ -15,7 +15,7 @@ from service.pipeline.faithfulness.items import Unsupported
 from service.pipeline.faithfulness.lexicon import lexicon
 from service.pipeline.faithfulness.numerals import Value
 from service.pipeline.faithfulness.reading import quantities
-from service.pipeline.faithfulness.records import Atom, Found
+from service.pipeline.faithfulness.records import Atom, Found, singles
 from service.pipeline.faithfulness.units import PERCENT
 
 # How far a number that is said to be rounded may be from the one of the source.
@@ -35,12 +35,13 @@ class QuantityIndex:
         self._language = languages.canonical(language) or ""
         self._facts: set[Atom] = set()
         self._units: dict[Value, set[str]] = {}
-        self._table = lexicon(self._language).units
+        vocabulary = lexicon(self._language).vocabulary
+        self._table = vocabulary.units
         self._measured: list[tuple[Value, str]] = []
         for found in quantities(text, self._language):
             self._add(found)
         self._sorted: list[Value] | None = None
-        self._knows_words = lexicon(self._language).numbers
+        self._knows_words = vocabulary.numbers
 
     def unsupported(self, output: str, language: str) -> tuple[Unsupported, ...]:
         """The quantities of an output that the source does not have, in order.
@@ -75,7 +76,7 @@ class QuantityIndex:
         for option in found.options:
             if all(self._has(atom, found) for atom in option):
                 return True
-        single = [option[0] for option in found.options if len(option) == 1]
+        single = singles(found.options)
         if found.units and any(self._has_converted(atom, found) for atom in single):
             return True
         if found.about and any(self._has_near(atom, found) for atom in single):
@@ -93,24 +94,23 @@ class QuantityIndex:
             return PERCENT in units or ("" in units and not self._knows_words)
         return "" in units or not units.isdisjoint(found.units)
 
-    def _has_converted(self, atom: Atom, found: Found) -> bool:
-        """Whether the source has the amount in another unit of the same measure: miles, where the output has kilometres."""
-        if isinstance(atom, tuple | str):
-            return False
-        value = Decimal(atom)
+    def _has_converted(self, amount: Value, found: Found) -> bool:
+        """Whether the source has the amount in another unit of the same measure: miles for kilometres."""
+        value = Decimal(amount)
         for known, unit in self._measured:
             for wanted in found.units:
                 if unit == wanted == "degree":
                     if any(abs(each - value) <= 1 for each in _degrees(Decimal(known))):
                         return True
-                elif unit != wanted and (converted := self._table.convert(Decimal(known), unit, wanted)) is not None:
-                    if abs(converted - value) <= max(converted, value) * _CONVERSION:
+                elif unit != wanted:
+                    converted = self._table.convert(Decimal(known), unit, wanted)
+                    if converted is not None and abs(converted - value) <= max(converted, value) * _CONVERSION:
                         return True
         return False
 
-    def _has_near(self, atom: Atom, found: Found) -> bool:
+    def _has_near(self, atom: Value, found: Found) -> bool:
         """Whether the source has a number that a rounded one may stand for."""
-        if isinstance(atom, tuple | str) or atom < 10:
+        if atom < 10:
             return False
         if self._sorted is None:
             self._sorted = sorted(self._units)
@@ -127,8 +127,9 @@ class QuantityIndex:
         """Whether a source whose number words are not known may have it as a word."""
         if self._knows_words:
             return False
-        values = [option[0] for option in found.options if len(option) == 1]
-        return any(isinstance(value, int) and (value <= 12 or _step(value) == value) for value in values)
+        return any(
+            isinstance(value, int) and (value <= 12 or _step(value) == value) for value in singles(found.options)
+        )
 
 
 def _step(value: Value) -> Value:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from service.pipeline.faithfulness import dates, numerals
-from service.pipeline.faithfulness.expressions import Number, Numbers
+from service.pipeline.faithfulness import dates
+from service.pipeline.faithfulness.expressions import Numbers
 from service.pipeline.faithfulness.letters import fold
-from service.pipeline.faithfulness.lexicon import ABOUT, HINT, UNIT, Lexicon, lexicon
-from service.pipeline.faithfulness.records import Atom, Found
+from service.pipeline.faithfulness.lexicon import Lexicon, lexicon
+from service.pipeline.faithfulness.meanings import ABOUT, HINT, UNIT
+from service.pipeline.faithfulness.numerals import Value, roman, times
+from service.pipeline.faithfulness.records import Atom, Found, singles
+from service.pipeline.faithfulness.scaling import Number
 from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, ROMAN, SIGN, WORDS, Scanner, Token
 from service.pipeline.faithfulness.units import PERCENT
 
@@ -50,11 +53,11 @@ class _Reader:
 
     def read(self) -> list[Found]:
         found: list[Found] = []
-        if self._lexicon.numerals or self._language == "vi":
+        if self._lexicon.vocabulary.numerals or self._language == "vi":
             found += dates.patterned(self._folded, self._language)
             spans = [(each.start, each.end) for each in found]
             self._take_within(spans)
-        found += dates.named(self._tokens, self._text, self._folded, self._taken, self._lexicon.before_month)
+        found += dates.named(self._tokens, self._text, self._folded, self._taken, self._lexicon.vocabulary.before_month)
         found += self._all_numbers()
         return sorted(found, key=lambda each: each[:2])
 
@@ -83,6 +86,11 @@ class _Reader:
                 found.append(_roman(token))
             else:
                 found += [_hinted(token, hint.value) for hint in token.meanings if hint.kind == HINT]
+                slashed = dates.slashed(self._tokens, self._folded, index)
+                if slashed is not None:
+                    found.append(slashed)
+                    index += 2
+                    continue
                 number = self._numbers.at(index)
                 if number is not None:
                     step = max(1, number.last - index + 1)
@@ -103,9 +111,9 @@ class _Reader:
         elif number.plain and self._is_year(number):
             kind = "date"
         elif not number.figures and number.first == number.last:
-            facts += [1900 + option[0] for option in options if option[0] in range(20, 100, 10)]  # type: ignore[operator]
+            facts += [1900 + value for value in singles(options) if value in range(20, 100, 10)]
         sure = (number.sure or bool(units and number.figures)) and (
-            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.trusted
+            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.vocabulary.trusted
         )
         return Found(
             start=number.start,
@@ -126,31 +134,38 @@ class _Reader:
     def _add_figures(self, number: Number, options: list[tuple[Atom, ...]], facts: list[Atom]) -> None:
         """What figures without a magnitude may also be: a time, an hour, a decade, a short year."""
         token = self._tokens[number.first]
-        time = dates.pointed(token.text)
-        if time is not None:
-            hour, minute = map(int, re.split("[.,]", token.text))
-            options.append((time,))
-            if dates.said_with_hour(self._tokens, self._folded, number.first, number.last):
-                options.append((hour, minute))
-            elif minute == 0:
-                facts += dates.hours(hour)
-        if not token.text.isdigit() or len(token.text) > 4:
-            return
-        value = int(token.text)
-        if value < 25 and dates.said_with_hour(self._tokens, self._folded, number.first, number.last):
-            options += [(hour,) for hour in dates.hours(value)]
-            options.append((dates.at(value, 0),))
-        elif 10 < value < 100 and len(token.text) == 2:
-            if value % 10 == 0:
-                facts.append(1900 + value)
-            before = self._folded[max(0, token.start - 5) : token.start]
-            if before[-1:].isalpha():
-                facts.append(2000 + value)  # SS19
-            if before.endswith("'"):
-                options += [(1900 + value,), (2000 + value,)]
-            elif before[-1:] in "-/" and before[:4].isdigit() and len(before) == 5:
-                options.append((int(before[:4]) // 100 * 100 + value,))
-        elif 1000 <= value < 2200 and value % 10 == 0:
+        hour = dates.said_with_hour(self._tokens, self._folded, number.first, number.last)
+        if (pointed := dates.pointed(token.text)) is not None:
+            options.append((dates.at(*pointed),))
+            if hour:
+                options.append(pointed)
+            elif pointed[1] == 0:
+                facts += dates.hours(pointed[0])
+        elif token.text.isdigit() and len(token.text) <= 4:
+            value = int(token.text)
+            if hour and value < 25:
+                options += [(each,) for each in dates.hours(value)]
+                options.append((dates.at(value, 0),))
+            elif len(token.text) == 2:
+                self._add_short_year(value, token, options, facts)
+            elif len(token.text) == 4:
+                self._add_year(value, token, options, facts)
+
+    def _add_short_year(self, value: int, token: Token, options: list[tuple[Atom, ...]], facts: list[Atom]) -> None:
+        """`'24`, `2023-24`, the 24 of `SS24`, and the eighties."""
+        if value % 10 == 0:
+            facts.append(1900 + value)
+        before = self._folded[max(0, token.start - 5) : token.start]
+        if before[-1:].isalpha():
+            facts.append(2000 + value)
+        if before.endswith("'"):
+            options += [(1900 + value,), (2000 + value,)]
+        elif len(before) == 5 and before[-1] in "-/" and before[:4].isdigit():
+            options.append((int(before[:4]) // 100 * 100 + value,))
+
+    def _add_year(self, value: int, token: Token, options: list[tuple[Atom, ...]], facts: list[Atom]) -> None:
+        """The eighties of `1980s`, the nineteenth century of `1800s`, and the years of Thailand."""
+        if 1000 <= value < 2200 and value % 10 == 0:
             facts.append(value % 100)
             if value % 100 == 0:
                 facts.append(value // 100 + 1)
@@ -219,10 +234,9 @@ class _Reader:
                 continue
             if not _RANGE.fullmatch(self._folded, first.end, second.start):
                 continue
-            values = [
-                option[0] for option in one.options if len(option) == 1 and not isinstance(option[0], tuple | str)
-            ]
-            scaled = tuple((numerals.times(value, second.factor),) for value in values) if second.factor != 1 else ()
+            scaled: tuple[tuple[Atom, ...], ...] = ()
+            if second.factor != 1:
+                scaled = tuple((times(value, second.factor),) for value in singles(one.options))
             found[at] = one._replace(options=(*one.options, *scaled), units=other.units, loose=True)
         return found
 
@@ -231,13 +245,13 @@ def _unit_names(token: Token) -> tuple[str, ...]:
     return tuple(meaning.value for meaning in token.meanings if meaning.kind == UNIT)
 
 
-def _hinted(token: Token, value: numerals.Value) -> Found:
+def _hinted(token: Token, value: Value) -> Found:
     decade: tuple[Atom, ...] = (1900 + value,) if value in range(20, 100, 10) else ()
     return Found(token.start, token.end, "number", (), facts=(value, *decade), sure=False, text=token.text)
 
 
 def _roman(token: Token) -> Found:
-    value = numerals.roman(token.text)
+    value = roman(token.text)
     written: Atom = ("figures", token.text)
     options: tuple[tuple[Atom, ...], ...] = ((written,),) if value is None else ((written,), (value,))
     sure = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from service.pipeline.faithfulness.numerals import Value
@@ -36,3 +37,8 @@ class Found(NamedTuple):
     sure: bool = True
     loose: bool = False
     text: str = ""
+
+
+def singles(options: Iterable[tuple[Atom, ...]]) -> list[Value]:
+    """The numbers of those options that are one number."""
+    return [option[0] for option in options if len(option) == 1 and not isinstance(option[0], tuple | str)]

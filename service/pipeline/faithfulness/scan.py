@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from service.pipeline.faithfulness import numerals
 from service.pipeline.faithfulness.letters import WORD, key
-from service.pipeline.faithfulness.lexicon import UNIT, Lexicon, Meaning, Meanings
+from service.pipeline.faithfulness.lexicon import Lexicon
+from service.pipeline.faithfulness.meanings import UNIT, Meaning, Meanings
 
 # Kinds of token.
 FIGURE, NUMERAL, FRACTION, WORDS, SIGN, CLOCK_TIME, DATE, ROMAN = range(8)
@@ -109,16 +110,17 @@ class Scanner:
         """Args: the words of the language."""
         self._lexicon = lexicon
         self._symbols = {
-            symbol: tuple(Meaning(UNIT, name, True) for name in names) for symbol, names in lexicon.symbols.items()
+            symbol: tuple(Meaning(UNIT, name, True) for name in names)
+            for symbol, names in lexicon.vocabulary.units.symbols.items()
         }
-        if lexicon.spaced:
+        if lexicon.vocabulary.spaced:
             words = WORD
         else:
             latin = r"[a-z\u00c0-\u024f]+"
-            known = [word for word in lexicon.words if not word.isascii()]
+            known = [word for word in lexicon.vocabulary.words if not word.isascii()]
             known += [symbol for symbol in self._symbols if symbol.isalpha() and not symbol.isascii()]
             words = f"{latin}|{_trie(known)}" if known else latin
-        numeral = {"": "", "hangul": _HANGUL_NUMERAL, "han": _NUMERAL}[lexicon.numerals]
+        numeral = {"": "", "hangul": _HANGUL_NUMERAL, "han": _NUMERAL}[lexicon.vocabulary.numerals]
         self._find = _pattern(words, numeral).finditer
 
     def tokens(self, text: str, folded: str) -> list[Token]:
