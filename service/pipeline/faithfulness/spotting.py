@@ -17,7 +17,8 @@ from service.pipeline.script import script_of
 
 CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
 _NAMES = Path(__file__).resolve().parents[2] / "data" / "names.toml"
-_SAMPLE = 2000
+_SAMPLE = 400
+_STEP = 5
 _OPENS = re.compile(r"(?:^|[.!?…:;•·|\n\"“”„«»‹›—–]|[-*]\s|['‘’])[ \u00a0]*\Z")
 # A word in capitals longer than this at the beginning of a line is a heading.
 _HEADING = 5
@@ -93,7 +94,10 @@ def is_common(key: str) -> bool:
 
 def script(text: str) -> str:
     """The script of most letters of the beginning of a text; "" without letters."""
-    found = Counter(map(script_of, text[:_SAMPLE]))
+    sample = text[: _SAMPLE * _STEP : _STEP] if len(text) > _SAMPLE * _STEP else text[: _SAMPLE * _STEP]
+    if sample.isascii():
+        return "Latn" if any(map(str.isalpha, sample)) else ""
+    found = Counter(map(script_of, sample))
     del found[""]
     return found.most_common(1)[0][0] if found else ""
 
