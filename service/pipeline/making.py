@@ -84,11 +84,7 @@ def make(
 
     job = summary_job(path.model, language, segments, title, wanted, way.attempt)
     condensed = condense(job, path.model, calls, enough)
-    if way.keep is not None:
-        condensed = replace(condensed, result=_kept(condensed.result, segments, language, way.keep))
-    if path.translator is not None:  # an engine that points at segments points at translated ones
-        said = [_said(one, segments) for one in condensed.result.sentences]
-        condensed = replace(condensed, result=_reworded(condensed.result, said))
+    condensed = _chosen(condensed, segments, language, way, own_words=path.translator is not None)
     base = composed = composed_of(condensed.result)
     target = request.summary_language or article.language
     if target != language:
@@ -179,6 +175,18 @@ def _reworded(result: SummaryResult, texts: Sequence[str]) -> SummaryResult:
         for one, text in zip(result.sentences, texts, strict=True)
     )
     return SummaryResult(sentences)
+
+
+def _chosen(
+    condensed: Condensed, segments: tuple[Segment, ...], language: str, way: Way, *, own_words: bool
+) -> Condensed:
+    """What may be taken of what the engine wrote; with `own_words` its sentences say themselves what they say."""
+    if way.keep is not None:
+        condensed = replace(condensed, result=_kept(condensed.result, segments, language, way.keep))
+    if own_words:  # an engine that points at segments points at translated ones
+        said = [_said(one, segments) for one in condensed.result.sentences]
+        condensed = replace(condensed, result=_reworded(condensed.result, said))
+    return condensed
 
 
 def _kept(
