@@ -59,14 +59,8 @@ def make(
     """The summary on a path.
 
     Args:
-        article: cleaned and cut.
-        path: which models.
-        request: the caller's.
-        router: finds the translator into the language of the summary.
-        calls: where models run.
         warnings: to go first.
         degraded: what the summary is degraded to, if it is.
-        way: how it is asked for.
     Raises:
         PrecisError: a step failed.
     """
