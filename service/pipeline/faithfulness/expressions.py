@@ -172,8 +172,8 @@ class Numbers(Spelled):
         part = token.first(PART)
         value: Value = part.value if part is not None else Decimal("0.5")
         number = Number(index, index, token.start, token.end, [(value,)], sure=False)
-        number.facts = [abs(value)]
-        number.facts.append("half" if abs(value) == Decimal("0.5") else 4)
+        size = value if value > 0 else -value
+        number.facts = [size, "half" if size == Decimal("0.5") else 4]
         at = index + 1
         if at < len(self._tokens):
             following = self._tokens[at]
@@ -189,6 +189,6 @@ class Numbers(Spelled):
                     step = times(value, whole.factor)
                     number = whole
                     number.first, number.start, number.sure = index, token.start, False
-                    number.facts += [abs(value), "half"]
+                    number.facts += [size, "half"]
                     number.options += [(plus(each, step),) for each in singles(number.options)]
         return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from service.pipeline.faithfulness.letters import key
 from service.pipeline.faithfulness.meanings import (
@@ -27,6 +28,21 @@ _LONGEST_JOINED = 60
 _MOST_LOOKED_UP = 50_000
 
 
+class Entry(NamedTuple):
+    """What a lexicon has under a word.
+
+    Attributes:
+        meanings: of the word.
+        phrases: of the word with those behind it, the longest first.
+    """
+
+    meanings: Meanings
+    phrases: list[Phrase]
+
+
+_NEW = Entry((), [])
+
+
 class Lexicon:
     """Looks words up in the vocabulary of a language.
 
@@ -37,15 +53,22 @@ class Lexicon:
     def __init__(self, vocabulary: Vocabulary) -> None:
         """Args: the words of a language."""
         self.vocabulary = self._words = vocabulary
-        self._found: dict[str, Meanings] = {}
+        self._symbols = {
+            symbol: tuple(Meaning(UNIT, name, True) for name in names)
+            for symbol, names in vocabulary.units.symbols.items()
+        }
+        self._found: dict[str, Entry | None] = {}
 
-    def lookup(self, word: str) -> Meanings:
-        """What a folded word means; empty for the words that have nothing to do with quantities."""
-        found = self._found.get(word)
-        if found is None:
+    def lookup(self, word: str) -> Entry | None:
+        """What a folded word means, alone and as the first of several; None for words without a quantity."""
+        found = self._found.get(word, _NEW)
+        if found is _NEW:
             if len(self._found) >= _MOST_LOOKED_UP:
                 self._found.clear()
-            found = self._found[word] = self._look_up(key(word))
+            plain = key(word)
+            phrases = self._phrases_from(plain)
+            meanings = self._look_up(plain) or self._symbols.get(word, ())
+            found = self._found[word] = Entry(meanings, phrases) if meanings or phrases else None
         return found
 
     def _look_up(self, word: str) -> Meanings:
@@ -108,13 +131,16 @@ class Lexicon:
                 return value, end
         return None, start
 
+    def symbol(self, sign: str) -> Meanings:
+        """What a sign such as `US$` means."""
+        return self._symbols.get(sign) or self._symbols.get(sign[-1], ())
+
     def is_currency(self, names: Iterable[str]) -> bool:
         """Whether classes of unit are currencies."""
         return any(map(self._words.units.is_currency, names))
 
-    def phrases_from(self, word: str) -> list[Phrase]:
-        """Meanings of several words of which a folded word is the first, the longest first."""
-        first = key(word)
+    def _phrases_from(self, first: str) -> list[Phrase]:
+        """Meanings of several words of which this is the first, the longest first."""
         known = self._words.phrases
         if first in known:
             return known[first]

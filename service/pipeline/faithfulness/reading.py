@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from service.pipeline.faithfulness import dates
+from service.pipeline.faithfulness import dates, numerals
 from service.pipeline.faithfulness.expressions import Numbers
 from service.pipeline.faithfulness.letters import fold
 from service.pipeline.faithfulness.lexicon import Lexicon, lexicon
@@ -13,7 +13,7 @@ from service.pipeline.faithfulness.meanings import ABOUT, HINT, UNIT
 from service.pipeline.faithfulness.numerals import Value, roman, times
 from service.pipeline.faithfulness.records import Atom, Found, singles
 from service.pipeline.faithfulness.scaling import Number
-from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, ROMAN, SIGN, WORDS, Scanner, Token
+from service.pipeline.faithfulness.scan import CLOCK_TIME, DATE, FIGURE, ROMAN, SIGN, WORDS, Scanner, Token
 from service.pipeline.faithfulness.units import PERCENT
 
 _TO_UNIT = re.compile(r"[ \n]?-?\.?[ ]?")
@@ -22,7 +22,9 @@ _TO_NUMBER = re.compile(r"[ .]?")
 _RANGE = re.compile(r" ?[-~/+] ?| [^\W\d_]{1,4} |[^\W\d_]{1,2}")
 _ABOUT = re.compile(r"[^.!?;\n\d]{0,9}")
 _LETTERS_AFTER = re.compile(r"['-]?[^\W\d_]")
-_SIMILAR = 25
+# Further numbers of a text are compared by their figures alone: a table, or an attack.
+_MOST_IN_FULL = 10_000
+_FAR = 25
 
 
 @lru_cache(maxsize=64)
@@ -84,6 +86,10 @@ class _Reader:
                 found.append(dates.clock(token))
             elif token.kind == ROMAN:
                 found.append(_roman(token))
+            elif len(numbers) >= _MOST_IN_FULL:
+                if token.kind == FIGURE:
+                    options = numerals.readings(token.text) or ((("figures", token.text),),)
+                    found.append(Found(token.start, token.end, "number", options, text=token.text))
             else:
                 found += [_hinted(token, hint.value) for hint in token.meanings if hint.kind == HINT]
                 slashed = dates.slashed(self._tokens, self._folded, index)
@@ -191,7 +197,7 @@ class _Reader:
                 self._last_unit = after.start
             if after.kind == SIGN and (not near or self._leads(after)):
                 names = ()
-            elif near or (self._lexicon.is_currency(names) and len(gap) < _SIMILAR and _TO_CURRENCY.fullmatch(gap)):
+            elif near or (self._lexicon.is_currency(names) and len(gap) < _FAR and _TO_CURRENCY.fullmatch(gap)):
                 return names
         if before is not None and _TO_NUMBER.fullmatch(self._folded, before.end, number.start):
             names = _unit_names(before)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from service.pipeline.faithfulness import numerals
 from service.pipeline.faithfulness.letters import WORD, key
-from service.pipeline.faithfulness.lexicon import Lexicon
-from service.pipeline.faithfulness.meanings import UNIT, Meaning, Meanings
+from service.pipeline.faithfulness.lexicon import Entry, Lexicon
+from service.pipeline.faithfulness.meanings import Meaning, Meanings
 
 # Kinds of token.
 FIGURE, NUMERAL, FRACTION, WORDS, SIGN, CLOCK_TIME, DATE, ROMAN = range(8)
@@ -109,16 +109,14 @@ class Scanner:
     def __init__(self, lexicon: Lexicon) -> None:
         """Args: the words of the language."""
         self._lexicon = lexicon
-        self._symbols = {
-            symbol: tuple(Meaning(UNIT, name, True) for name in names)
-            for symbol, names in lexicon.vocabulary.units.symbols.items()
-        }
         if lexicon.vocabulary.spaced:
             words = WORD
         else:
             latin = r"[a-z\u00c0-\u024f]+"
             known = [word for word in lexicon.vocabulary.words if not word.isascii()]
-            known += [symbol for symbol in self._symbols if symbol.isalpha() and not symbol.isascii()]
+            known += [
+                symbol for symbol in lexicon.vocabulary.units.symbols if symbol.isalpha() and not symbol.isascii()
+            ]
             words = f"{latin}|{_trie(known)}" if known else latin
         numeral = {"": "", "hangul": _HANGUL_NUMERAL, "han": _NUMERAL}[lexicon.vocabulary.numerals]
         self._find = _pattern(words, numeral).finditer
@@ -131,31 +129,33 @@ class Scanner:
             folded: what `fold` makes of it.
         """
         found: list[Token] = []
+        lookup = self._lexicon.lookup
         done = 0
         for match in self._find(folded):
-            start, end = match.span()
-            if start < done:
-                continue
             group = match.lastgroup
             if group == "word":
-                token = self._word(folded, start, end)
-                if token is not None:
-                    found.append(token)
-                    done = token.end
+                entry = lookup(match[0])
+                if entry is not None and match.start() >= done:
+                    token = self._word(folded, match, entry)
+                    if token is not None:
+                        found.append(token)
+                        done = token.end
+            elif match.start() < done:
+                continue
             elif group == "figure":
-                found.append(Token(start, end, FIGURE, match.group()))
+                found.append(Token(match.start(), match.end(), FIGURE, match[0]))
             else:
                 found.append(self._other(group or "", match))
         romans = [
-            Token(match.start(), match.end(), ROMAN, match.group().translate(_CYRILLIC_ROMAN).lower())
+            Token(match.start(), match.end(), ROMAN, match[0].translate(_CYRILLIC_ROMAN).lower())
             for match in _ROMAN.finditer(text)
         ]
         return sorted([*found, *romans], key=lambda token: token[:2]) if romans else found
 
-    def _word(self, folded: str, start: int, end: int) -> Token | None:
+    def _word(self, folded: str, match: re.Match[str], entry: Entry) -> Token | None:
         """The token that begins with a word: of several words, `quatre-vingt-dix`, of one, or none."""
-        word = folded[start:end]
-        for rest, meaning in self._lexicon.phrases_from(word):
+        start, end = match.span()
+        for rest, meaning in entry.phrases:
             last = end
             for wanted in rest[1:]:
                 following = _NEXT_WORD.match(folded, last)
@@ -164,8 +164,7 @@ class Scanner:
                 last = following.end()
             else:
                 return Token(start, last, WORDS, folded[start:last], (meaning,))
-        meanings = self._lexicon.lookup(word) or self._symbols.get(word, ())
-        return Token(start, end, WORDS, word, meanings) if meanings else None
+        return Token(start, end, WORDS, match[0], entry.meanings) if entry.meanings else None
 
     def _other(self, group: str, match: re.Match[str]) -> Token:
         start, end = match.span()
@@ -175,5 +174,5 @@ class Scanner:
             return Token(start, end, FRACTION, match.group())
         if group == "sign":
             sign = match.group()
-            return Token(start, end, SIGN, sign, self._symbols.get(sign) or self._symbols.get(sign[-1], ()))
+            return Token(start, end, SIGN, sign, self._lexicon.symbol(sign))
         return Token(start, end, CLOCK_TIME if group == "time" else DATE, match.group())

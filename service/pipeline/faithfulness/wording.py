@@ -62,7 +62,8 @@ def magnitudes(language: str) -> Iterator[tuple[str, int]]:
                 written = _INVISIBLE.sub("", formatter.format({"n": factor * 10**power}))
                 figures = _FIGURES.search(written)
                 words = _FIGURES.sub(" ", written).strip(" .\u00a0")
-                if figures and words:
+                # A longer number would be a grouped one.
+                if figures and words and len(figures[0]) < 4:
                     shown = float(figures[0].replace(",", "."))
                     yield words, round(factor * 10**power / shown)
 
@@ -70,11 +71,16 @@ def magnitudes(language: str) -> Iterator[tuple[str, int]]:
 def units(language: str, identifiers: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Names of units in full, in the forms that go with numbers: name and CLDR identifier (`kilometer`, `EUR`)."""
     for identifier in identifiers:
-        kind = "currency" if identifier.isupper() else "unit"
-        pattern = f"{{n,number,:: {kind}/{identifier} unit-width-full-name"
-        for precision, amounts in ((" precision-integer", (1, 2, 5)), (" .0", (1.5,))):
-            formatter = _formatter(pattern + precision + "}", language)
-            for amount in amounts:
-                name = _FIGURES.sub(" ", _INVISIBLE.sub("", formatter.format({"n": amount}))).strip()
-                if name:
-                    yield name, identifier
+        if identifier.isupper():
+            yield from _unit_names(language, f"currency/{identifier}", " precision-integer", (1, 2, 5), identifier)
+        else:
+            yield from _unit_names(language, f"unit/{identifier}", " precision-integer", (1, 2, 5), identifier)
+            yield from _unit_names(language, f"unit/{identifier}", " .0", (1.5,), identifier)
+
+
+def _unit_names(
+    language: str, unit: str, precision: str, amounts: tuple[float, ...], identifier: str
+) -> Iterator[tuple[str, str]]:
+    formatter = _formatter(f"{{n,number,:: {unit} unit-width-full-name{precision}}}", language)
+    names = {_FIGURES.sub(" ", _INVISIBLE.sub("", formatter.format({"n": amount}))).strip() for amount in amounts}
+    yield from ((name, identifier) for name in sorted(names) if name)
