@@ -142,10 +142,13 @@ def spot(text: str, words: tuple[Word, ...], language: str) -> list[tuple[Word, 
     shut = _headlines(text) if cased and not nouns else []
     for word in words:
         beside = last is not None and text[last.end : word.start] in _BETWEEN
-        if beside and runs and runs[-1] and word.text in _words()["particles"]:
+        if beside and not nouns and word.text in _words()["particles"]:
             last = word
             continue
-        if not (word.capital and cased) and not word.foreign:
+        if not word.capital or not (cased or word.foreign):
+            last = None
+            continue
+        if nouns and word.text.lower() in _words()["articles"]:
             last = None
             continue
         named = len(word.key) > 1 and not _dated(word.key, calendar) and not _ROMAN.match(word.text)
