@@ -95,7 +95,7 @@ class Lexicon:
             rest = word[len(prefix) :] if word.startswith(prefix) else ""
             if len(rest) > 1 and (found := self._words.words.get(rest)):
                 return tuple(
-                    meaning._replace(sure=False) if meaning.kind in (ORDINAL, CARDINAL) else meaning
+                    meaning._replace(sure=False) if meaning.kind in (ORDINAL, CARDINAL, MONTH) else meaning
                     for meaning in found
                 )
             if len(rest) > 2 and (hints := self._hint(rest)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Decimal
+from itertools import pairwise
 
 from service import languages
 from service.pipeline.faithfulness.items import Unsupported
@@ -20,6 +21,8 @@ from service.pipeline.faithfulness.units import PERCENT
 
 # How far a number that is said to be rounded may be from the one of the source.
 _ROUNDING = Decimal("0.1")
+# Characters between the parts of a height.
+_NEAR = 9
 # How far a converted amount may be from the exact one; translators round them.
 _CONVERSION = Decimal("0.06")
 
@@ -38,8 +41,11 @@ class QuantityIndex:
         vocabulary = lexicon(self._language).vocabulary
         self._table = vocabulary.units
         self._measured: list[tuple[Value, str]] = []
-        for found in quantities(text, self._language):
+        every = quantities(text, self._language)
+        for found in every:
             self._add(found)
+        for found, following in pairwise(every):
+            self._add_inches(found, following)
         self._sorted: list[Value] | None = None
         self._knows_words = vocabulary.numbers
 
@@ -71,6 +77,13 @@ class QuantityIndex:
             self._facts.add(atom)
             if not isinstance(atom, tuple | str):
                 self._units.setdefault(atom, set()).add("")
+
+    def _add_inches(self, found: Found, following: Found) -> None:
+        """A height such as `6-foot-6`, for outputs that give it in metres."""
+        if "foot" in found.units and following.start - found.end < _NEAR:
+            feet, inches = singles(found.options[:1]), singles(following.options[:1])
+            if feet and inches and inches[0] < 12:
+                self._measured.append((Decimal(feet[0]) + Decimal(inches[0]) / 12, "foot"))
 
     def _supports(self, found: Found) -> bool:
         for option in found.options:

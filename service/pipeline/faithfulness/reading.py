@@ -118,9 +118,9 @@ class _Reader:
             kind = "date"
         elif not number.figures and number.first == number.last:
             facts += [1900 + value for value in singles(options) if value in range(20, 100, 10)]
-        sure = (number.sure or bool(units and number.figures)) and (
-            number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.vocabulary.trusted
-        )
+        # "1" alone is often "a", even of a unit: "1日" is a day.
+        said = number.sure or (number.figures and (PERCENT in units or self._lexicon.is_currency(units)))
+        sure = said and (number.figures or self._tokens[number.first].kind != WORDS or self._lexicon.vocabulary.trusted)
         return Found(
             start=number.start,
             end=number.end,
@@ -172,11 +172,9 @@ class _Reader:
     def _add_year(self, value: int, token: Token, options: list[tuple[Atom, ...]], facts: list[Atom]) -> None:
         """The eighties of `1980s`, the nineteenth century of `1800s`, and the years of Thailand."""
         if 1000 <= value < 2200 and value % 10 == 0:
-            facts.append(value % 100)
-            if value % 100 == 0:
-                facts.append(value // 100 + 1)
-                if _LETTERS_AFTER.match(self._folded, token.end):
-                    options.append((value // 100 + 1,))
+            facts += [value % 100, value // 100 + 1]
+            if value % 100 == 0 and _LETTERS_AFTER.match(self._folded, token.end):
+                options.append((value // 100 + 1,))
         elif self._language == "th" and 2300 < value < 2700:
             options.append((value - 543,))
 
