@@ -12,6 +12,7 @@ from pathlib import Path
 from service import cli_keys, cli_models, languages
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
+from service.pipeline.faithfulness.items import Faithfulness
 from service.pipeline.pipeline import Pipeline
 from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TextFormat, TranslateRequest, Unit
 from service.records import CallContext
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     summarize.add_argument("--length", default="short", help="short, medium, long, or 3s, 50w, 280c")
     summarize.add_argument("--language", default=AUTO, metavar="TAG", help="of the article")
     summarize.add_argument("--format", choices=("paragraph", "bullets", "headline"), default="paragraph")
+    summarize.add_argument("--faithfulness", choices=("flag", "strict", "off"), default="flag")
     summarize.add_argument("--no-clean", action="store_true", help="keep boilerplate")
     summarize.set_defaults(run=_summarize)
 
@@ -94,19 +96,27 @@ def _summarize(options: argparse.Namespace, settings: Settings) -> int:
         format=options.format,
         translate_to=tuple(options.to),
         clean=not options.no_clean,
+        faithfulness=options.faithfulness,
     )
     with _pipeline(settings) as pipeline:
         reply = pipeline.summarize(request, _context(settings))
     print(reply.summary.text)
+    _doubts("the article", reply.summary.faithfulness)
     failed = 0
     for item in reply.translations:
         print(f"\n[{item.target}]")
         if item.error is None:
             print(item.text)
+            _doubts("the summary", item.faithfulness)
         else:
             failed = 3
             print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
     return failed
+
+
+def _doubts(source: str, found: Faithfulness | None) -> None:
+    for item in found.unsupported if found is not None else ():
+        print(f"precis: not in {source} ({item.kind}): {item.text}", file=sys.stderr)
 
 
 def _translate(options: argparse.Namespace, settings: Settings) -> int:

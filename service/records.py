@@ -101,13 +101,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SummaryParams:
-    """What a summary job may choose: how many sentences the engine returns at most, and how many of them the caller's
-    length bound will likely leave (0: all).
-    """
+    """How many sentences a summary has at most and will likely keep (0: all); an `attempt` is written another way."""
 
     title: str = ""
     max_sentences: int = 8
     likely_sentences: int = 0
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 OTHER = "other"
+UNSUPPORTED_KINDS = frozenset({"number", "date", "amount", "percentage", "name", "quote", "negation"})
 ROW_ENDINGS = ("finished", "failed", "cancelled")
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -177,7 +178,7 @@ class HttpMetrics:
         series = _http_series()
         self._known_language = known_language
         self._requests, self._seconds, self._items = series[0], series[1], series[2]
-        self.in_flight = series[3]
+        self.in_flight, self._unsupported = series[3], series[4]
         self._request_children: dict[tuple[str, int, str], tuple[Counter, Histogram]] = {}
         self._item_children: dict[tuple[str, str, str], Counter] = {}
         self._engines: set[str] = set()
@@ -202,6 +203,10 @@ class HttpMetrics:
             if len(self._item_children) < _MAX_LABELS * _MAX_LABELS:
                 self._item_children[key] = child
         child.inc()
+
+    def unsupported(self, kind: str) -> None:
+        """Count something that an output says and its source does not, by what it is."""
+        self._unsupported.labels(kind if kind in UNSUPPORTED_KINDS else OTHER).inc()
 
 
 class LaneMetrics:
@@ -261,7 +266,7 @@ def _restart_series() -> Any:
 
 
 @cache
-def _http_series() -> tuple[Any, Any, Any, Any]:
+def _http_series() -> tuple[Any, Any, Any, Any, Any]:
     from prometheus_client import Counter, Gauge, Histogram
 
     return (
@@ -269,6 +274,7 @@ def _http_series() -> tuple[Any, Any, Any, Any]:
         Histogram("precis_http_request_seconds", "time to answer a request", ["endpoint"], buckets=_SECONDS),
         Counter("precis_items", "summaries and translations made", ["task", "engine", "language"]),
         Gauge("precis_http_requests_in_flight", "requests being answered", multiprocess_mode="livesum"),
+        Counter("precis_unsupported", "things that outputs say and their sources do not", ["kind"]),
     )
 
 

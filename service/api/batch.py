@@ -130,6 +130,7 @@ def _result(item: Item, serving: Services, context: CallContext) -> bytes:
     except Exception as error:  # noqa: BLE001 - one item's failure, whatever it is
         telemetry.logger().error("unexpected failure of an item", exc_info=error)
         return _failed(head, EngineFailed("the item failed inside the service; the id of the request is in the log"))
+    done.count(serving.metrics)
     if done.engine:
         serving.metrics.item(done.task, done.engine, done.language)
     return to_json(head | {"status": "ok"})[:-1] + b',"result":' + done.body + b"}"

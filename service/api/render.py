@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic_core import to_json
 
 from service.api.problems import item_error
+from service.pipeline.faithfulness.items import Faithfulness
 from service.pipeline.offsets import utf16_map
 from service.pipeline.requests import (
     DetectReply,
@@ -45,7 +46,7 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
     }
     if reply.from_html:
         body["article"] = {"text": reply.source}
-    body["summary"] = {
+    made: Object = {
         "text": summary.text,
         "language": summary.language,
         "format": summary.format,
@@ -55,6 +56,9 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
         "checks": [{"task": c.task.value, "check": c.check, "action": c.action} for c in summary.checks],
         "sentences": [{"text": s.text, "sources": _sources(s.sources, place)} for s in summary.sentences],
     }
+    body["summary"] = made
+    if summary.faithfulness is not None:
+        made["faithfulness"] = _faithfulness(summary.faithfulness, summary.text, unit)
     body["translations"] = [_ending({"language": t.target}, t, unit) for t in reply.translations]
     body["cleaning"] = {"removed": [_removed(reply.source, r, place) for r in reply.removed]}
     coverage = reply.coverage
@@ -215,7 +219,20 @@ def _ending(made: Object, translation: Translation, unit: Unit) -> Object:
         {"check": c.check, "action": c.action, "segment": c.segment, **_span(c.start, c.end, place)}
         for c in translation.checks
     ]
+    if translation.faithfulness is not None:
+        made["faithfulness"] = _faithfulness(translation.faithfulness, translation.text, unit)
     return made
+
+
+def _faithfulness(found: Faithfulness, text: str, unit: Unit) -> Object:
+    place = _placing(text, unit) if found.unsupported else None
+    return {
+        "verdict": found.verdict,
+        "checked": found.checked,
+        "unsupported": [
+            {"kind": item.kind, "text": item.text, **_span(item.start, item.end, place)} for item in found.unsupported
+        ],
+    }
 
 
 def _closing(

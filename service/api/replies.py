@@ -91,11 +91,29 @@ class TextCheckShape(SpanShape):
     segment: Offset
 
 
+class UnsupportedShape(SpanShape):
+    """Something an output says that its source does not; `start:end` is its place in the output's own text."""
+
+    kind: Literal["number", "date", "amount", "percentage", "name", "quote", "negation"]
+    text: str
+
+
+class FaithfulnessShape(Shape):
+    """What was looked up in the source of an output, and what is not there.
+
+    `unchecked`: there was nothing to look up, or no means in these languages; `checked` says what could be looked up.
+    """
+
+    verdict: Literal["supported", "unsupported", "unchecked"]
+    checked: list[Literal["quantities", "names", "quotes", "negation"]]
+    unsupported: list[UnsupportedShape]
+
+
 class SummaryShape(Shape):
     """The summary.
 
     `degraded` says what it was degraded to, or is null; `route` lists the languages passed through, the article's
-    first and the summary's last.
+    first and the summary's last. `faithfulness` is against the article, left out where it was turned off.
     """
 
     text: str
@@ -106,6 +124,7 @@ class SummaryShape(Shape):
     route: list[str]
     checks: list[SummaryCheckShape]
     sentences: list[SummarySentenceShape]
+    faithfulness: FaithfulnessShape | None = None
 
 
 class ItemErrorShape(Shape):
@@ -119,7 +138,7 @@ class ItemErrorShape(Shape):
 
 
 class SummaryTranslationShape(Shape):
-    """The summary in another language."""
+    """The summary in another language; `faithfulness` is against the summary."""
 
     language: str
     status: Literal["ok"]
@@ -128,6 +147,7 @@ class SummaryTranslationShape(Shape):
     route: list[str]
     quality: str
     checks: list[TextCheckShape]
+    faithfulness: FaithfulnessShape | None = None
 
 
 class SummaryTranslationErrorShape(Shape):

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from service import languages
+from service.api.schema_types import (
+    LEFT_OUT,
+    MAX_LIST,
+    MAX_TERMS,
+    PLANNED,
+    WHOLE,
+    EngineId,
+    LanguageTag,
+    Targets,
+    Term,
+    Text,
+    Texts,
+    one_of,
+)
 from service.api.validation import BRANCH, Body, wrong
 from service.config import Settings
 from service.errors import TooLong, UnsupportedLanguage
@@ -21,63 +35,9 @@ from service.pipeline.requests import (
     Unit,
 )
 
-MAX_TAG = 35  # BCP-47 tags in use are no longer, and no longer one is ever repeated in a reply
-MAX_LIST = 1000  # above every setting, so that a list of a million items ends early
-MAX_TERMS = 1000
-MAX_TERM = 200
-PLANNED = "is not supported yet"
-
-
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("must not hold NUL characters")
-    return value
-
-
-def _term(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must hold more than blanks")
-    if value != value.strip():
-        raise ValueError("must not begin or end with a blank")
-    if not value.isprintable():
-        raise ValueError("must not hold control characters or line breaks")
-    return value
-
-
-def _branch(value: Any) -> str:
-    return f"{BRANCH}many" if isinstance(value, list) else f"{BRANCH}one"
-
 
 def _length_branch(value: Any) -> str:
     return f"{BRANCH}bound" if isinstance(value, dict | LengthBound) else f"{BRANCH}name"
-
-
-def _whole(value: Any) -> Any:
-    # JSON has one kind of number, and some writers put a point into all of them.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-# A default is not validated: this one only marks a bound that was not given, and null stays refused.
-_LEFT_OUT: Any = None
-
-Text = Annotated[str, AfterValidator(_no_nul)]
-Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM), AfterValidator(_term)]
-LanguageTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(_no_nul)]
-_WHOLE = BeforeValidator(_whole)
-EngineId = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9._:/@-]{1,100}$", description="`auto`, or a model id of `/v1/models`"),
-]
-Texts = Annotated[
-    Annotated[Text, Tag(f"{BRANCH}one")]
-    | Annotated[list[Text], Field(min_length=1, max_length=MAX_LIST), Tag(f"{BRANCH}many")],
-    Discriminator(_branch),
-]
-Targets = Annotated[
-    Annotated[LanguageTag, Tag(f"{BRANCH}one")]
-    | Annotated[list[LanguageTag], Field(min_length=1, max_length=MAX_LIST), Tag(f"{BRANCH}many")],
-    Discriminator(_branch),
-]
 
 
 class LengthBound(BaseModel):
@@ -87,9 +47,9 @@ class LengthBound(BaseModel):
         strict=True, extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
     )
 
-    sentences: Annotated[int, Field(ge=1, le=1000), _WHOLE] = _LEFT_OUT
-    words: Annotated[int, Field(ge=1, le=10_000), _WHOLE] = _LEFT_OUT
-    characters: Annotated[int, Field(ge=1, le=100_000), _WHOLE] = _LEFT_OUT
+    sentences: Annotated[int, Field(ge=1, le=1000), WHOLE] = LEFT_OUT
+    words: Annotated[int, Field(ge=1, le=10_000), WHOLE] = LEFT_OUT
+    characters: Annotated[int, Field(ge=1, le=100_000), WHOLE] = LEFT_OUT
 
     @model_validator(mode="after")
     def _one(self) -> LengthBound:
@@ -104,28 +64,13 @@ class LengthBound(BaseModel):
             "words": self.words,
             "characters": self.characters,
         }
-        return next(Length(unit, at_most) for unit, at_most in given.items() if at_most is not _LEFT_OUT)
-
-
-def _one_of(*names: str) -> Callable[[dict[str, Any]], None]:
-    """Tell in a schema that exactly one of these fields is given, which leaves no room for null."""
-
-    def tell(schema: dict[str, Any]) -> None:
-        for name in names:
-            field = schema["properties"][name]
-            if "anyOf" in field:
-                (kind,) = (one for one in field.pop("anyOf") if one != {"type": "null"})
-                field.update(kind)
-        schema["oneOf"] = [{"required": [name]} for name in names]
-
-    return tell
+        return next(Length(unit, at_most) for unit, at_most in given.items() if at_most is not LEFT_OUT)
 
 
 class SummarizeBody(Body):
     """An article to summarize, as `text` or as `html`."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of("text", "html"))
-    planned: ClassVar = {"faithfulness": PLANNED}
+    model_config = ConfigDict(json_schema_extra=one_of("text", "html"))
     nested: ClassVar = {"length": LengthBound}
 
     text: Text | None = Field(None, description="the article as plain text")
@@ -146,6 +91,11 @@ class SummarizeBody(Body):
     engine: EngineId = AUTO
     translate_engine: EngineId = AUTO
     clean: bool = Field(True, description="drop boilerplate before summarizing")
+    faithfulness: Literal["flag", "strict", "off"] = Field(
+        "flag",
+        description="look up names, numbers, quotations and negations of every output in its source: say what is not "
+        "there, or (`strict`) write another summary, in the end of the article's own sentences",
+    )
     offsets: Literal["codepoint", "utf16"] = Field("codepoint", description="unit of every offset in the reply")
     explain: bool = Field(False, description="add the cleaned text, the chunks and the scores of sentences")
 
@@ -179,21 +129,22 @@ class SummarizeBody(Body):
             translate_engine=self.translate_engine,
             clean=self.clean,
             explain=self.explain,
+            faithfulness=self.faithfulness,
         )
 
 
 class TranslateBody(Body):
     """Texts to translate into one language or several, as `text` or as `html`."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of("text", "html"))
+    model_config = ConfigDict(json_schema_extra=one_of("text", "html"))
     planned: ClassVar = {"alternatives": PLANNED}
     maps: ClassVar = frozenset(("glossary",))
 
     text: Texts = Field(
-        _LEFT_OUT, description="one text or a list, in the format that `format` names; as many come back, in order"
+        LEFT_OUT, description="one text or a list, in the format that `format` names; as many come back, in order"
     )
     html: Texts = Field(
-        _LEFT_OUT,
+        LEFT_OUT,
         description="one HTML text or a list; exactly one of `text` and `html` is given; implies `format: html`",
     )
     source: LanguageTag = Field(AUTO, description="language of the texts, a BCP-47 tag, or `auto`")
@@ -216,7 +167,7 @@ class TranslateBody(Body):
 
     @model_validator(mode="after")
     def _consistent(self) -> TranslateBody:
-        if (self.text is _LEFT_OUT) == (self.html is _LEFT_OUT):
+        if (self.text is LEFT_OUT) == (self.html is LEFT_OUT):
             raise ValueError("exactly one of `text` and `html` must be given")
         return self
 
@@ -228,7 +179,7 @@ class TranslateBody(Body):
             TooLong: a text is over the limit.
             UnsupportedLanguage: a source language that is not known.
         """
-        from_html = self.text is _LEFT_OUT
+        from_html = self.text is LEFT_OUT
         if from_html and "format" in self.model_fields_set and self.format != "html":
             raise wrong("format", "must be `html` where `html` is given")
         if both := [term for term in self.keep if term in self.glossary]:
@@ -250,7 +201,7 @@ class DetectBody(Body):
     """Texts whose language is asked for."""
 
     text: Texts = Field(description="one text or a list")
-    top: Annotated[int, Field(ge=1, le=20), _WHOLE] = Field(3, description="number of candidates wanted for each text")
+    top: Annotated[int, Field(ge=1, le=20), WHOLE] = Field(3, description="number of candidates wanted for each text")
 
     def to_request(self, settings: Settings) -> DetectRequest:
         """The request for the pipeline.

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from service.api.schemas import MAX_LIST, DetectBody, SummarizeBody, Text, TranslateBody
+from service.api.schema_types import MAX_LIST, Text
+from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
 from service.api.validation import Body
 
 _LONGEST_ID = 200

@@ -43,4 +43,5 @@ def summarize() -> Response:
     body = parse(SummarizeBody, guards.json_body())
     done = work.summarize(body, serving.settings, serving.pipeline, guards.call_context())
     done.note(current_call())
+    done.count(serving.metrics)
     return json_reply(done.body)

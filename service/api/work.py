@@ -13,6 +13,7 @@ from service.api.validation import Body, validated
 from service.config import Settings
 from service.pipeline.requests import AUTO
 from service.records import CallContext
+from service.telemetry import HttpMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class Done:
     engine: str = ""
     queue_ms: float | None = None
     model_ms: float | None = None
+    unsupported: tuple[str, ...] = ()
+
+    def count(self, metrics: HttpMetrics) -> None:
+        """Count what was doubted of it, by kind."""
+        for kind in self.unsupported:
+            metrics.unsupported(kind)
 
     def note(self, call: Call) -> None:
         """Write into the record of the request that this was all of."""
@@ -35,6 +42,7 @@ class Done:
 def summarize(body: SummarizeBody, settings: Settings, pipeline: PipelineLike, context: CallContext) -> Done:
     """A summary and its translations."""
     reply = pipeline.summarize(body.to_request(settings), context)
+    judged = (reply.summary.faithfulness, *(one.faithfulness for one in reply.translations))
     return Done(
         render.summarize(reply, guards.new_id(), body.offsets),
         "summarize",
@@ -42,6 +50,7 @@ def summarize(body: SummarizeBody, settings: Settings, pipeline: PipelineLike, c
         reply.summary.engine,
         reply.timing.queue,
         reply.timing.model,
+        tuple(item.kind for faith in judged if faith is not None for item in faith.unsupported),
     )
 
 

@@ -89,11 +89,9 @@ def in_reading_order(result: SummaryResult, segments: Sequence[Segment]) -> list
     ]
 
 
-def summary_job(
-    model: ModelInfo, language: str, segments: tuple[Segment, ...], title: str, wanted: int, likely: int = 0
-) -> Job:
-    """The job of a whole text: so many sentences are wanted to choose from, and so many will likely be printed."""
-    return Job(Task.SUMMARIZE, model.id, language, "", segments, SummaryParams(title, wanted, likely))
+def summary_job(model: ModelInfo, language: str, segments: tuple[Segment, ...], params: SummaryParams) -> Job:
+    """The job of a whole text."""
+    return Job(Task.SUMMARIZE, model.id, language, "", segments, params)
 
 
 def _run(job: Job, model: ModelInfo, calls: Calls) -> SummaryResult:

@@ -1,7 +1,4 @@
-"""What the pipeline is asked and what it answers, free of JSON and HTTP.
-
-All offsets are code points; the API turns them into the unit the caller asked for.
-"""
+"""What the pipeline is asked and what it answers, free of JSON and HTTP; all offsets are code points."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.errors import PrecisError
+from service.pipeline.faithfulness.items import Faithfulness
 from service.records import Detection, Removed, Span, Task, Usage
 
 AUTO = "auto"
@@ -16,6 +14,7 @@ AUTO = "auto"
 Unit = Literal["sentences", "words", "characters"]
 Format = Literal["paragraph", "bullets", "headline"]
 TextFormat = Literal["text", "html", "markdown"]
+Faith = Literal["flag", "strict", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class SummarizeRequest:
     translate_engine: str = AUTO
     clean: bool = True
     explain: bool = False
+    faithfulness: Faith = "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class Summary:
         degraded: names what it was degraded to, or is None.
         route: the languages passed through, the article's first and the summary's last.
         checks: what was doubted on the way.
+        faithfulness: what the article does not say of it; None when that was not asked for.
     """
 
     text: str
@@ -109,11 +110,15 @@ class Summary:
     sentences: tuple[ReplySentence, ...]
     route: tuple[str, ...] = ()
     checks: tuple[SummaryCheck, ...] = ()
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One text in one target language: either `text` with how it was made and what was doubted, or `error`."""
+    """One text in one target language: either `text` with how it was made and what was doubted, or `error`.
+
+    `faithfulness` is of a summary's translation: what the summary does not say of it.
+    """
 
     index: int
     source: str
@@ -124,6 +129,7 @@ class Translation:
     quality: str = ""
     error: PrecisError | None = None
     checks: tuple[TextCheck, ...] = ()
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from service.pipeline.requests import AUTO
 from service.records import Catalogue, Direction, ModelInfo, Task
 
 ANY = "*"
+# The quality of models that write nothing of their own.
+EXTRACTIVE = "extractive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ class Router:
                 return model
         supported = sorted({tag for model in models for tag in model.languages})
         raise UnsupportedLanguage("no loaded engine summarizes this language", supported=tuple(supported))
+
+    def extractive(self, language: str) -> ModelInfo | None:
+        """The model that makes summaries of a text's own sentences, if one is loaded that reads this language."""
+        for model in self._summary:
+            if model.quality == EXTRACTIVE and (ANY in model.languages or language in model.languages):
+                return model
+        return None
 
     def summary_path(self, source: str, target: str, engine: str, translate_engine: str) -> Path:
         """How an article is summarized: by a model that reads its language, or by way of one that another model reads.

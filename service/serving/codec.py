@@ -44,6 +44,7 @@ def job_to_message(job: Job) -> pb.Job:
         message.summary.title = job.summary.title
         message.summary.max_sentences = job.summary.max_sentences
         message.summary.likely_sentences = job.summary.likely_sentences
+        message.summary.attempt = job.summary.attempt
     return message
 
 
@@ -61,7 +62,7 @@ def job_from_message(message: pb.Job) -> Job:
     params = SummaryParams()
     if message.HasField("summary"):
         most = message.summary.max_sentences or params.max_sentences
-        params = SummaryParams(message.summary.title, most, message.summary.likely_sentences)
+        params = SummaryParams(message.summary.title, most, message.summary.likely_sentences, message.summary.attempt)
     return Job(
         task,
         message.engine,

@@ -143,8 +143,9 @@ class Inflight:
 def shared_key(job: Job, caller: str) -> bytes:
     """Digest of everything that decides a job's outcome, and of the caller, whose work is shared with nobody else."""
     digest = hashlib.blake2b(digest_size=16)
-    counts = f"{job.summary.max_sentences} {job.summary.likely_sentences}"
-    for part in (caller, job.task, job.engine, job.source, job.target, job.summary.title, counts):
+    wanted = job.summary
+    counts = f"{wanted.max_sentences} {wanted.likely_sentences} {wanted.attempt}"
+    for part in (caller, job.task, job.engine, job.source, job.target, wanted.title, counts):
         digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogatepass"))
     for segment in job.segments:
         digest.update(f"{segment.paragraph}:{len(segment.text)}:{segment.text}".encode("utf-8", "surrogatepass"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from service.errors import UnsupportedLanguage
+from service.pipeline.faithfulness.items import Faithfulness, Unsupported
 from service.pipeline.requests import (
     Coverage,
     DetectReply,
@@ -33,6 +34,12 @@ from service.records import CallContext, Candidate, Detection, Direction, ModelI
 
 TEXT = "The bridge 🌉 opens today. Read more: Cats"
 PROVENANCE = Provenance("0.1.0", (UsedModel("extractive", "1", "sha256:00"),), "abc")
+
+
+def found_in(text: str) -> Faithfulness:
+    """A check that doubts the last word of a text."""
+    start = text.rstrip(".").rfind(" ") + 1
+    return Faithfulness("unsupported", (Unsupported(start, len(text), "name", text[start:]),), ("names",))
 
 
 @dataclass
@@ -73,6 +80,7 @@ class FakePipeline:
                 (ReplySentence(source[:end], (Source(0, end, 1.0),)),),
                 (language,),
                 (SummaryCheck(Task.SUMMARIZE, "loop", "redecoded"),),
+                None if request.faithfulness == "off" else found_in(source[:end]),
             ),
             translations=translations,
             removed=(Removed(end, len(source), "read_more"),) if end < len(source) else (),

@@ -30,11 +30,32 @@ def test_reply_has_the_declared_shape(bench: Bench) -> None:
     assert reply.json["language"] == {"code": "en", "confidence": 0.9877, "detected": True}
 
 
-def test_features_that_do_not_exist_are_left_out(bench: Bench) -> None:
-    """The reply holds no field of a feature that is not there yet."""
-    reply = bench.post(PATH, {"text": TEXT, "translate_to": ["es"]}).json
+def test_what_was_not_asked_for_is_left_out(bench: Bench) -> None:
+    """The reply holds no field of a feature that the caller did not ask for or turned off."""
+    reply = bench.post(PATH, {"text": TEXT, "translate_to": ["es"], "faithfulness": "off"}).json
     assert "faithfulness" not in reply["summary"]
     assert "explain" not in reply
+
+
+@pytest.mark.parametrize(("unit", "codec", "width"), [("codepoint", "utf-32-le", 4), ("utf16", "utf-16-le", 2)])
+def test_what_is_unsupported_indexes_its_own_text(bench: Bench, unit: str, codec: str, width: int) -> None:
+    """Slicing the summary, in the unit asked for, gives what the article does not say."""
+    reply = bench.post(PATH, {"text": TEXT, "offsets": unit}).json
+    found = reply["summary"]["faithfulness"]
+    assert (found["verdict"], found["checked"]) == ("unsupported", ["names"])
+    (item,) = found["unsupported"]
+    units = reply["summary"]["text"].encode(codec)
+    assert units[item["start"] * width : item["end"] * width].decode(codec) == item["text"] == "today."
+    assert item["kind"] == "name"
+
+
+def test_what_is_unsupported_is_counted(bench: Bench) -> None:
+    """The metrics tell the kinds, and never the text."""
+    bench.post(PATH, {"text": TEXT, "faithfulness": "strict"})
+    assert asked(bench).faithfulness == "strict"
+    metrics = bench.client.get("/metrics").text
+    assert 'precis_unsupported_total{kind="name"}' in metrics
+    assert "today" not in metrics
 
 
 def test_html_reply_carries_the_visible_text(bench: Bench) -> None:
@@ -118,7 +139,8 @@ def test_lengths(bench: Bench, length: object, bound: Length) -> None:
     ("body", "field", "part"),
     [
         ({"text": "a", "lenght": "short"}, "lenght", "did you mean `length`?"),
-        ({"text": "a", "faithfulness": "flag"}, "faithfulness", "not supported yet"),
+        ({"text": "a", "faithfulness": "very"}, "faithfulness", "'flag', 'strict' or 'off'"),
+        ({"text": "a", "faithfulness": None}, "faithfulness", "'flag', 'strict' or 'off'"),
         ({"text": "a", "length": {"words": 0}}, "length.words", "greater than or equal to 1"),
         ({"text": "a", "length": {"words": 10_001}}, "length.words", "10000"),
         ({"text": "a", "length": {"characters": 100_001}}, "length.characters", "100000"),

@@ -15,8 +15,11 @@ from service.records import (
     Check,
     Chunk,
     Direction,
+    Job,
     ModelInfo,
     Outcome,
+    Segment,
+    SummaryParams,
     SummaryResult,
     SummarySentence,
     Task,
@@ -57,6 +60,14 @@ def test_results_arrive_as_they_left(outcome: Outcome) -> None:
     """Every field of a result survives the crossing."""
     crossed = pb.Outcome.FromString(codec.outcome_to_message(outcome).SerializeToString())
     assert codec.outcome_from_message(crossed) == outcome
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_summary_job_arrives_as_it_left(attempt: int) -> None:
+    """How many sentences are wanted and how often they were asked for survive the crossing."""
+    job = Job(Task.SUMMARIZE, "m", "en", "", (Segment("One."), Segment("Two.", 1)), SummaryParams("Title", 3, attempt))
+    crossed = pb.Job.FromString(codec.job_to_message(job).SerializeToString())
+    assert codec.job_from_message(crossed) == job
 
 
 @given(st.builds(Piece, numbers, numbers, names, st.booleans()) | st.builds(Ended, numbers, outcomes))

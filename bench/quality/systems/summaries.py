@@ -38,7 +38,9 @@ def _own(*, titles: bool) -> Callable[[], Run]:
 
         def ranked(row: Row, title: str, most: int) -> SummaryResult:
             segments = tuple(Segment(text) for text in row["sentences"])
-            job = Job(Task.SUMMARIZE, "extractive", row["language"], "", segments, SummaryParams(title, most, row["count"]))
+            job = Job(
+                Task.SUMMARIZE, "extractive", row["language"], "", segments, SummaryParams(title, most, row["count"])
+            )
             (work,) = engine.prepare(job)
             engine.admit([(0, work)])
             (done,) = engine.step()

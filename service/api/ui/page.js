@@ -12,6 +12,10 @@ function tell(problem) {
   part("problem").hidden = !problem;
 }
 
+function unsupported(faithfulness, source) {
+  return (faithfulness ? faithfulness.unsupported : []).map((one) => `not in the ${source} (${one.kind}): ${one.text}`);
+}
+
 function showTranslations(translations) {
   part("translations").replaceChildren(...translations.map((one) => {
     const box = made("div", "", "translation");
@@ -23,7 +27,7 @@ function showTranslations(translations) {
     if (one.status === "ok") {
       const doubts = one.checks.filter((check) => check.action === "flagged").map((check) =>
         `doubtful (${check.check.replace("_", " ")}): ${one.text.slice(check.start, check.end)}`);
-      const facts = [one.engine, one.route.join(" → "), one.quality, ...doubts];
+      const facts = [one.engine, one.route.join(" → "), one.quality, ...doubts, ...unsupported(one.faithfulness, "summary")];
       box.append(made("p", facts.join(" · "), "quiet"));
     }
     return box;
@@ -52,7 +56,8 @@ function show(text, reply) {
   part("summary").textContent = reply.summary.text;
   part("summary").lang = reply.summary.language;
   const facts = [`${reply.language.code}${reply.language.detected ? " (detected)" : ""}`, reply.summary.engine,
-    ...(reply.summary.route.length > 1 ? [reply.summary.route.join(" → ")] : []), `${Math.round(reply.timing_ms.total)} ms`, ...reply.warnings.map((warning) => warning.detail)];
+    ...(reply.summary.route.length > 1 ? [reply.summary.route.join(" → ")] : []), `${Math.round(reply.timing_ms.total)} ms`, ...reply.warnings.map((warning) => warning.detail),
+    ...unsupported(reply.summary.faithfulness, "article")];
   part("facts").textContent = facts.join(" · ");
   showTranslations(reply.translations);
   showSource(text, reply);

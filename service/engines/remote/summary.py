@@ -18,6 +18,7 @@ _MOST_NOTES = 6
 # Notes take at most a third of their part, so every round is shorter than the one before.
 _NOTES_SHARE = 3
 _SCORE_SPREAD = 0.5
+_UNFAITHFUL = "it said something that the text does not say"
 _WORD = re.compile(r"\w+")
 
 
@@ -67,6 +68,7 @@ class _Row:
         self.asker = asker
         self._fence = fence
         self._tag = job.source
+        self._remark = _UNFAITHFUL if job.summary.attempt else ""
         self._index = SourceIndex(texts)
         self._words = frozenset(word for text in (*texts, job.summary.title) for word in _WORD.findall(text.casefold()))
 
@@ -74,7 +76,7 @@ class _Row:
         """The sentences of the model about `text` that the job's text supports."""
 
         def prompt(remark: str) -> Prompt:
-            return prompts.summarize(self._fence, text, self._tag, most, parts=parts, remark=remark)
+            return prompts.summarize(self._fence, text, self._tag, most, parts=parts, remark=remark or self._remark)
 
         def read(reply: Reply, asked: Prompt) -> list[str]:
             found = output.summary_sentences(reply, asked, self._tag, most, self._words)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from service.engines.seq2seq.decoding import params_for
+from service.engines.seq2seq.decoding import another_way, params_for
 from service.engines.seq2seq.model import Seq2SeqModel
 from service.engines.seq2seq.packing import cut_text, pack
 from service.engines.seq2seq.params import DecodeParams
@@ -74,9 +74,10 @@ class RowMaker:
         tokens: of the same folder.
         beams: of each row; None is what the checkpoint wants.
         longest: source of one row in tokens; 0 is what the model has positions for.
+        rows: bound on the beams of a row that is decoded another way.
     """
 
-    def __init__(self, model: Seq2SeqModel, tokens: Tokens, beams: int | None, longest: int = 0) -> None:
+    def __init__(self, model: Seq2SeqModel, tokens: Tokens, beams: int | None, longest: int = 0, rows: int = 1) -> None:
         spec = model.spec
         self._generation = spec.generation
         self._tokens = tokens
@@ -84,7 +85,8 @@ class RowMaker:
         longest = min(longest or _LONGEST_SOURCE, spec.max_positions or _LONGEST_SOURCE, _LONGEST_SOURCE)
         self._limit = longest - tokens.overhead
         self._longest = min(spec.max_positions or _LONGEST_OUTPUT, _LONGEST_OUTPUT) - 1
-        self._params: dict[tuple[str, int], DecodeParams] = {}
+        self._rows = rows
+        self._params: dict[tuple[str, int, bool], DecodeParams] = {}
 
     def translations(self, job: Job) -> list[Row]:
         """One row a segment, several for one that is over the model's limit; none for blanks."""
@@ -117,7 +119,7 @@ class RowMaker:
         # A part may be as long as the limit, and then it has no room for the blank behind it.
         sizes = [min(size, self._limit) for size in sizes]
         bound = self._generation.max_new_tokens or max(self._generation.max_length - 1, 64)
-        params = self._shared(job.source, min(self._longest, bound))
+        params = self._shared(job.source, min(self._longest, bound), again=job.summary.attempt > 0)
         rows = []
         for span in pack(sizes, self._limit):
             taken = [parts[place] for place in span]
@@ -135,16 +137,17 @@ class RowMaker:
             )
         return rows
 
-    def _shared(self, target: str, bound: int) -> DecodeParams:
+    def _shared(self, target: str, bound: int, *, again: bool = False) -> DecodeParams:
         """Parameters are one object a kind of row, because rows that share it are masked together."""
-        found = self._params.get((target, bound))
+        found = self._params.get((target, bound, again))
         if found is None:
             start = self._tokens.start(target)
             generation = self._generation if start is None else replace(self._generation, start=start)
             found = params_for(
                 generation, max_new_tokens=bound, beams=self._beams, forced_bos=self._tokens.forced(target)
             )
-            self._params[target, bound] = found
+            found = another_way(found, self._rows) if again else found
+            self._params[target, bound, again] = found
         return found
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.engines.seq2seq.configuration import GenerationDefaults
 from service.engines.seq2seq.params import DecodeParams
+
+_BEAMS = 4
+_NGRAM = 3
+_PENALTY = 1.1
 
 
 def params_for(
@@ -41,4 +47,19 @@ def params_for(
         eos=defaults.eos,
         pad=defaults.pad,
         start=defaults.start,
+    )
+
+
+def another_way(params: DecodeParams, rows: int) -> DecodeParams:
+    """Return how to decode a source once more so that another text may come: beams for greedy search and the reverse.
+
+    Args:
+        params: of the first time.
+        rows: bound on the beams, at least 1.
+    """
+    return replace(
+        params,
+        beams=1 if params.beams > 1 else max(1, min(rows, _BEAMS)),
+        no_repeat_ngram_size=params.no_repeat_ngram_size or _NGRAM,
+        repetition_penalty=max(params.repetition_penalty, _PENALTY),
     )

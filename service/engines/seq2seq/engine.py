@@ -84,7 +84,7 @@ class Seq2SeqEngine:
         self._sources, self._targets = languages.read, languages.written
         self._beams = 1 if beams is None and info.task is Task.TRANSLATE else beams
         self._budget = budget or Budget()
-        self._maker = RowMaker(model, tokens, self._beams, longest)
+        self._maker = RowMaker(model, tokens, self._beams, longest, self._budget.rows)
         self._runner = Runner(model, self._budget)
         self.before_step: Callable[[], None] | None = None
         self._rows: dict[int, Decoding] = {}

@@ -20,3 +20,22 @@ class Unsupported:
     end: int
     kind: str
     text: str
+
+
+SUPPORTED, UNSUPPORTED, UNCHECKED = "supported", "unsupported", "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """What a check of an output found.
+
+    Attributes:
+        verdict: `supported` when everything that could be looked up is in the source, `unsupported` when something is
+            not, `unchecked` when there was nothing to look up or no means to.
+        unsupported: in order.
+        checked: what could be looked up in these languages: of `quantities`, `names`, `quotes`, `negation`.
+    """
+
+    verdict: str
+    unsupported: tuple[Unsupported, ...] = ()
+    checked: tuple[str, ...] = ()

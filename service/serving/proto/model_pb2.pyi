@@ -71,14 +71,16 @@ class Job(_message.Message):
     def __init__(self, task: _Optional[str] = ..., engine: _Optional[str] = ..., source: _Optional[str] = ..., target: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., paragraphs: _Optional[_Iterable[int]] = ..., summary: _Optional[_Union[SummaryParams, _Mapping]] = ...) -> None: ...
 
 class SummaryParams(_message.Message):
-    __slots__ = ("title", "max_sentences", "likely_sentences")
+    __slots__ = ("title", "max_sentences", "likely_sentences", "attempt")
     TITLE_FIELD_NUMBER: _ClassVar[int]
     MAX_SENTENCES_FIELD_NUMBER: _ClassVar[int]
     LIKELY_SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     title: str
     max_sentences: int
     likely_sentences: int
-    def __init__(self, title: _Optional[str] = ..., max_sentences: _Optional[int] = ..., likely_sentences: _Optional[int] = ...) -> None: ...
+    attempt: int
+    def __init__(self, title: _Optional[str] = ..., max_sentences: _Optional[int] = ..., likely_sentences: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("summary", "translation", "failure", "queue_ms", "model_ms", "input_tokens", "output_tokens")

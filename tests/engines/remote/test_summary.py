@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -215,3 +216,14 @@ def test_a_refused_answer_is_reported() -> None:
         found = summarize(made, summary_job())
         made.close()
     assert [(one.segment, one.check, one.action) for one in found.checks] == [(0, "unsupported", "redecoded")]
+
+
+def test_a_second_attempt_says_what_was_wrong_with_the_first() -> None:
+    """A summary that is asked for again carries a remark of ours in the rules, and the text stays data."""
+    job = replace(summary_job(), summary=SummaryParams("", 3, attempt=1))
+    with ScriptedServer(script(SUMMARY)) as server:
+        made = engine(server.url)
+        summarize(made, job)
+        made.close()
+    (asked,) = server.asked
+    assert "Your previous answer was refused: it said something that the text does not say." in asked.system
