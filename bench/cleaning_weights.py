@@ -289,8 +289,7 @@ def main() -> int:
             groups += [[rows]] if rows else []
     weights = fit(groups, rng)
     weights = weights - weights[:, 1:2]
-    lines = split_lines("One line.\n\nAnother line.")
-    names = features("One line.\n\nAnother line.", lines)[0]
+    names = features("One line.", split_lines("One line."))[0]
     rows_out = [f'"{name}" = [{w[0]:.3f}, {w[2]:.3f}, {w[3]:.3f}]' for name, w in zip(names, weights, strict=True)]
     options.out.write_text(HEADING + "\n".join(rows_out) + "\n", encoding="utf-8")
     print(f"{len(samples)} pages, {len(groups)} texts -> {options.out}")

@@ -1,8 +1,8 @@
 """Fits the weights of the extractive engine, and says how well weights fitted on other rows do.
 
 `python -m bench.weights DATA_DIR` parts the rows into folds by a hash of their text, measures ROUGE-L of each fold with
-weights fitted on the others, and prints the mean of all rows beside that of the first sentences (other
-summarizers: `bench.quality`); then weights fitted on all rows, which `--write` puts into `service/data/extractive.toml`.
+weights fitted on the others, and prints the mean of all rows beside that of the first sentences; then
+weights fitted on all rows, which `--write` puts into `service/data/extractive.toml`.
 
 Gradient ascent raises the expected gain of a choice that takes each sentence with a probability, as many as the
 reference has on average. What a sentence gains is at first ROUGE-L among as many sentences as good as the best; then,

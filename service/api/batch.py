@@ -17,7 +17,7 @@ from service import telemetry
 from service.api import access, guards, work
 from service.api.context import Services, gone_probe, services
 from service.api.problems import item_error
-from service.api.replies import BatchReplyShape
+from service.api.replies_batch import BatchReplyShape
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas_batch import BatchBody, BatchShape, ItemEnvelope
 from service.api.validation import parse, validated, wrong

@@ -310,27 +310,3 @@ class DetectReplyShape(Shape):
     """One detection a text, in order."""
 
     results: list[DetectionShape]
-
-
-class BatchResultShape(Shape):
-    """An item that was done: the reply that its own endpoint would give."""
-
-    index: Offset
-    id: str | None
-    status: Literal["ok"]
-    result: SummarizeReplyShape | TranslateReplyShape | DetectReplyShape
-
-
-class BatchErrorShape(Shape):
-    """An item that failed, alone."""
-
-    index: Offset
-    id: str | None
-    status: Literal["error"]
-    error: ItemErrorShape
-
-
-class BatchReplyShape(Shape):
-    """One result an item, in order."""
-
-    results: list[BatchResultShape | BatchErrorShape]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from service.api.replies import BatchReplyShape
+from service.api.replies_batch import BatchReplyShape
 from service.config import Settings
 from service.errors import Cancelled, Overloaded
 from service.pipeline.requests import DetectReply, DetectRequest, SummarizeReply, SummarizeRequest

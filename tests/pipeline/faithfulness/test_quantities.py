@@ -267,7 +267,10 @@ def test_hostile_texts_take_linear_time(piece: str, language: str) -> None:
     seconds = []
     for size in (3_000, 12_000):
         text = (piece * size)[:size]
-        start = time.process_time()
-        assert QuantityIndex(text, language).unsupported(text, language) == ()
-        seconds.append(time.process_time() - start)
+        tries = []
+        for _ in range(3):  # the best of them: a collection of garbage can fall into any
+            start = time.process_time()
+            assert QuantityIndex(text, language).unsupported(text, language) == ()
+            tries.append(time.process_time() - start)
+        seconds.append(min(tries))
     assert seconds[1] < 10 * seconds[0] + 0.5
