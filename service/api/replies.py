@@ -8,24 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Offset = Annotated[int, Field(ge=0)]
-Milliseconds = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Shape(BaseModel):
-    """A JSON object whose fields are all known. Fields with a default may be left out."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class SpanShape(Shape):
-    """A half-open range, in the unit asked for."""
-
-    start: Offset
-    end: Offset
+from service.api.shapes import Offset, ProvenanceShape, Shape, Share, SpanShape, TimingShape, UsageShape, WarningShape
 
 
 class LanguageShape(Shape):
@@ -202,44 +187,6 @@ class CoverageShape(Shape):
     used_characters: Offset
     chunks: Offset
     truncated: bool
-
-
-class UsageShape(Shape):
-    """Tokens, or words for engines without a tokenizer."""
-
-    input_tokens: Offset
-    output_tokens: Offset
-
-
-class TimingShape(Shape):
-    """Milliseconds: all, waiting for engines, in engines."""
-
-    total: Milliseconds
-    queue: Milliseconds
-    model: Milliseconds
-
-
-class UsedModelShape(Shape):
-    """A model that took part."""
-
-    id: str
-    revision: str
-    digest: str
-
-
-class ProvenanceShape(Shape):
-    """What made the reply, so that it can be made again."""
-
-    service_version: str
-    models: list[UsedModelShape]
-    config_digest: str
-
-
-class WarningShape(Shape):
-    """Something to know of a reply that is good otherwise."""
-
-    code: str
-    detail: str
 
 
 class ScoredSentenceShape(SpanShape):

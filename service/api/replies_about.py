@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.api.replies import Shape
+from service.api.shapes import Shape
 
 
 class TargetShape(Shape):

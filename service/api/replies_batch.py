@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from service.api.replies import (
-    DetectReplyShape,
-    ItemErrorShape,
-    Offset,
-    Shape,
-    SummarizeReplyShape,
-    TranslateReplyShape,
-)
+from service.api.replies import DetectReplyShape, ItemErrorShape, SummarizeReplyShape, TranslateReplyShape
+from service.api.shapes import Offset, Shape
 
 
 class BatchResultShape(Shape):

@@ -10,8 +10,8 @@ from pydantic_core import to_json
 
 from service.api.access import current_access, current_entry
 from service.api.keys import SCOPES
-from service.api.replies import Shape
 from service.api.resource import Operation, Resource, json_reply
+from service.api.shapes import Shape
 from service.errors import NotFound
 
 resource = Resource("usage", __name__)
