@@ -1,11 +1,11 @@
 """How often the check of faithfulness notices mistakes, and how often it doubts what is true.
 
-`python -m bench.faithfulness DATA_DIR [--half tune|held-out] [--lines 250]` reads `DATA_DIR/flores/<tag>.txt` and
+`python -m bench.faithfulness DATA_DIR [--half tune|held|all] [--lines 250]` reads `DATA_DIR/flores/<tag>.txt` and
 `DATA_DIR/ntrex/<code>.txt` (one sentence a line, aligned across languages, with `ntrex/DOCUMENT_IDS.tsv`) and
 `DATA_DIR/summarization/*.jsonl.gz`. Untouched translations from and into English give the false alarms. Mistakes are
 put into sentences of documents (checked against their document), into summaries (against their article) and into
 translations (against the sentence they translate). Rows are halved by a hash of the English line or the article; the
-checks were tuned on the half `tune`, and `held-out` is what is printed otherwise.
+checks were tuned on the half `tune`, and `held` is what is printed otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.corruption import Corruptor, negation, quantity
+from bench.tables import Table, markdown
 from service import languages
 from service.pipeline.faithfulness.verify import Source
 
@@ -47,8 +48,8 @@ def corpus(folder: Path) -> dict[str, list[str]]:
 
 
 def chosen(line: str, half: str) -> bool:
-    """Whether a row is of a half."""
-    return (zlib.crc32(line.encode()) % 2 == 0) == (half == "tune")
+    """Whether a row is of a half: `tune`, `held` or `all`."""
+    return half == "all" or (zlib.crc32(line.encode()) % 2 == 0) == (half == "tune")
 
 
 @functools.lru_cache(maxsize=256)
@@ -184,43 +185,80 @@ def speed() -> None:
         print(f"{name:7} {statistics.median(times) * 1000:.2f} ms of CPU")
 
 
-def _print(title: str, tally: Tally) -> None:
-    print(f"\n{title}")
-    kinds = sorted({kind for _, kind in tally})
-    for kind in kinds:
-        cells = {tag: count for (tag, found), count in sorted(tally.items()) if found == kind}
+def tables(data: Path, rows: str, most: int = 10_000) -> list[Table]:
+    """Measure on `DATA`.
+
+    Args:
+        data: the folder.
+        rows: `tune`, `held` or `all`.
+        most: rows of a language, at most.
+    """
+    cost: list[float] = []
+    alarmed = [_alarm_rows(data, name, rows, most, cost) for name in ("flores", "ntrex")]
+    check = f"A check takes a median of {statistics.median(cost) * 1000:.2f} ms of CPU."
+    columns = ("translations", "sentences", "with any alarm", "by kind", "worst")
+    made = [
+        Table(
+            "False alarms on untouched reference translations from and into English", columns, tuple(alarmed), (check,)
+        )
+    ]
+    inside, across = documents(data, rows, most)
+    tally, unsure = summaries(data, rows)
+    for title, found in (
+        ("Mistakes noticed: a sentence of a document, against that document", inside),
+        ("Mistakes noticed: a translation, against the English sentence", across),
+        ("Mistakes noticed: a reference summary, against its article", tally),
+    ):
+        made.append(Table(title, ("mistake", "made", "noticed", "by language, noticed of made"), _recalled(found)))
+    doubted = tuple((name, str(of), _share(hits, of)) for name, (hits, of) in unsure.items())
+    made.append(
+        Table("Untouched reference summaries that are doubted, rightly or wrongly", ("set", "n", "doubted"), doubted)
+    )
+    return made
+
+
+def _alarm_rows(data: Path, name: str, rows: str, most: int, cost: list[float]) -> tuple[str, ...]:
+    total = count = 0
+    by_kind: dict[str, int] = defaultdict(int)
+    pairs: list[tuple[float, str]] = []
+    for one, other, doubted, sentences, kinds in alarms(data, name, rows, most, cost):
+        total, count = total + doubted, count + sentences
+        for kind, times in kinds.items():
+            by_kind[kind] += times
+        pairs.append((doubted / max(1, sentences), f"{one}→{other}"))
+    kinds_told = ", ".join(f"{kind} {times / max(1, count):.2%}" for kind, times in sorted(by_kind.items()))
+    worst = ", ".join(f"{pair} {share:.1%}" for share, pair in sorted(pairs, reverse=True)[:5])
+    return name, str(count), _share(total, count), kinds_told, worst
+
+
+def _recalled(tally: Tally) -> tuple[tuple[str, ...], ...]:
+    found = []
+    for kind in sorted({kind for _, kind in tally}):
+        cells = {tag: count for (tag, of_kind), count in sorted(tally.items()) if of_kind == kind}
         hits, made = (sum(column) for column in zip(*cells.values(), strict=True))
-        each = "  ".join(f"{tag} {hit / max(1, of):.2f}/{of}" for tag, (hit, of) in cells.items())
-        print(f"{kind:9} {hits / max(1, made):.3f} of {made}: {each}")
+        each = ", ".join(f"{tag} {hit}/{of}" for tag, (hit, of) in cells.items())
+        found.append((kind, str(made), _share(hits, made), each))
+    return tuple(found)
+
+
+def _share(hits: int, of: int) -> str:
+    """A share with its 95 % interval (Wilson, 1927)."""
+    if not of:
+        return "–"
+    share, z = hits / of, 1.96
+    middle, scale = (share + z * z / (2 * of)), 1 + z * z / of
+    half = z * (share * (1 - share) / of + z * z / (4 * of * of)) ** 0.5
+    return f"{share:.1%} [{max(0.0, middle - half) / scale:.1%}, {min(scale, middle + half) / scale:.1%}]"
 
 
 def main() -> None:
     """Print all tables for the data in the folder named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--half", choices=("tune", "held-out"), default="held-out")
+    parser.add_argument("--half", choices=("tune", "held", "all"), default="held")
     parser.add_argument("--lines", type=int, default=250, help="at most so many rows of a language")
     options = parser.parse_args()
-    cost: list[float] = []
-    for name in ("flores", "ntrex"):
-        total = rows = 0
-        by_kind: dict[str, int] = defaultdict(int)
-        pairs = []
-        for one, other, doubted, count, kinds in alarms(options.data, name, options.half, options.lines, cost):
-            total, rows = total + doubted, rows + count
-            for kind, times in kinds.items():
-                by_kind[kind] += times
-            pairs.append(f"{one}-{other} {doubted / max(1, count):.1%}")
-        print(f"\nfalse alarms on {name}: {total / max(1, rows):.2%} of {rows} sentences; by kind {dict(by_kind)}")
-        print("  ".join(pairs))
-    print(f"a check of a sentence: median {statistics.median(cost) * 1000:.2f} ms of CPU")
-    inside, across = documents(options.data, options.half, options.lines)
-    _print("mistakes noticed in sentences, against their document", inside)
-    _print("mistakes noticed in translations, against the English sentence", across)
-    tally, unsure = summaries(options.data, options.half)
-    _print("mistakes noticed in reference summaries, against their article", tally)
-    print("untouched reference summaries that are doubted, rightly or wrongly: ", end="")
-    print("  ".join(f"{name} {hits}/{of}" for name, (hits, of) in unsure.items()))
+    print(*map(markdown, tables(options.data, options.half, options.lines)), sep="\n\n")
     speed()
 
 
