@@ -181,6 +181,12 @@ _BEHIND = {"id": {"ini", "itu", "tersebut"}, "ms": {"ini", "itu", "tersebut"}, "
 _OPENINGS = {language: tuple(phrases.split("|")) for language, phrases in _PHRASES.items()}
 _SETS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
+# "Smith said they did so": who they are was said before. "He" would be Smith, "it" is often nobody.
+_SAID_OF_OTHERS = {
+    "en": re.compile(
+        r"(?:[A-Z][\w’'.-]*\s+){1,4}(?:also\s+)?(?:said|says|added|noted|insisted)\s+(?:that\s+)?(?:they|these|those)\b"
+    )
+}
 
 
 def dangles(text: str, language: str) -> bool:
@@ -202,6 +208,9 @@ def dangles(text: str, language: str) -> bool:
     if first is None:
         return False
     if first.group().lower() in words:
+        return True
+    said = _SAID_OF_OTHERS.get(code)
+    if said is not None and said.match(text[:120].lstrip('"“ ')):
         return True
     start = text[first.start() : first.start() + 40].lower()
     if not _BEHIND.get(code, set()).isdisjoint(start.split()[1:3]):

@@ -46,3 +46,18 @@ def test_openings_that_lean(text: str, language: str) -> None:
 def test_openings_that_stand(text: str, language: str) -> None:
     """Other openings stand by themselves; of a language without a list everything does."""
     assert not dangles(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("Mayor Lind said they had no need of a permit.", True),
+        ("Lind also said that these were the last ones.", True),
+        ("Lind said he would come back.", False),
+        ("Lind said it was too early to tell.", False),
+        ("The councillors said the bridge was safe.", False),
+    ],
+)
+def test_what_is_said_of_others_leans_on_who_they_are(text: str, leans: bool) -> None:
+    """A name before the verb does not say who "they" are."""
+    assert dangles(text, "en") is leans

@@ -36,6 +36,8 @@ _PIECES = 6
 _SURE = 0.85
 _OTHER_SHARE = 0.12
 
+# Markup in what should be plain text.
+_MARKUP = re.compile(r"<[/!a-zA-Z][^<>]{0,200}>|&#?\w{2,8};")
 _NOISE = re.compile(
     r"\b(?:https?://|www\.)\S+"
     r"|[\w.+-]{1,64}@[\w.-]{1,64}"
@@ -116,7 +118,7 @@ def _is_no_language(text: str, cleaned: str) -> bool:
     if len(cleaned) <= _REPEATED_CHARACTERS and _REPEATED.fullmatch(cleaned):
         return True
     piece = _pieces(text, _SAMPLE_CHARACTERS)
-    signs = _CODE.findall(piece)
+    signs = _CODE.findall(_MARKUP.sub(" ", piece))
     return len(set(signs)) > 3 and len(signs) > _CODE_SHARE * len(piece)
 
 
@@ -138,7 +140,7 @@ def _pieces(text: str, characters: int) -> str:
 
 
 def _clean(text: str) -> str:
-    return _BLANKS.sub(" ", _NOISE.sub(" ", text)).strip()
+    return _BLANKS.sub(" ", _NOISE.sub(" ", _MARKUP.sub(" ", text) if "<" in text or "&" in text else text)).strip()
 
 
 def _by_paragraph(text: str) -> _Ranked:

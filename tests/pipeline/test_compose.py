@@ -272,3 +272,11 @@ def test_half_a_million_characters_in_one_sentence(text: str, unit: Unit, format
     composed = run([text.strip()], (0,), unit, 20, format)
     assert composed.text.endswith("…")
     assert len(composed.text) < 200
+
+
+def test_a_headline_is_cut_before_half_a_quotation() -> None:
+    """Far too short is better than a quotation that does not close."""
+    parts = ('"The sea will win", "Nobody asked any of us before they drew the line": the harbour meets on Monday.',)
+    made = run(parts, (0,), "sentences", 1, "headline")
+    assert balanced(made.text)
+    assert made.text.startswith('"The sea will win"')

@@ -243,3 +243,12 @@ def test_many_paragraphs_are_sampled() -> None:
     start = time.perf_counter()
     assert detect.detect(text).language == "da"
     assert time.perf_counter() - start < 0.5
+
+
+def test_markup_in_plain_text_is_no_source_code() -> None:
+    """A fragment of a page sent as text is in the language of its words."""
+    text = (
+        "<p>Библиотека на&nbsp;берегу снова открыта.</p>\n<p>Ремонт длился два года&nbsp;&mdash; читатели рады.</p>\n"
+        '<p><strong>Вход</strong> через двор, <a href="/plan" class="x">план</a> у&nbsp;входа.</p>'
+    )
+    assert detect.detect(text).language == "ru"
