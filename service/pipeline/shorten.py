@@ -23,8 +23,6 @@ _DENSE = r"[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff65]"
 _WRAPPED_DENSE = re.compile(rf"(?<={_DENSE})\s*\n\s*(?={_DENSE})")
 _PAIRS = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("(", ")"), ("（", "）"))
 
-# What may stand between the last word of a quotation and the end of it.
-_CLOSED = re.compile(r"[.!?…,。！？]?[\"”»」』)）]")
 _LOOK_BACK = 40  # words
 _PEEK = 60  # characters past a bound, so that a word that crosses it is seen as one
 
@@ -111,11 +109,10 @@ def shorten(text: str, language: str, fits: Fits) -> str:
         if count < len(spans) and _parts_clauses(text, spans[count - 1], spans[count]):
             return _finish(piece)
     if loose_cut is None:  # rather far too short than with half a quotation
-        ends = (_CLOSED.match(text, spans[count - 1].end) for count in range(low, 1, -1))
-        pieces = (text[: end.end()] for end in ends if end is not None)
-        loose_cut = next((piece for piece in pieces if balanced(piece) and fits(piece + ELLIPSIS)), None)
-        if loose_cut is not None:
-            return loose_cut + ELLIPSIS
+        pieces = (text[: spans[count - 1].end].rstrip(_CLAUSE_ENDS) for count in range(low, 1, -1))
+        closed = next((piece for piece in pieces if balanced(piece) and fits(piece + ELLIPSIS)), None)
+        if closed is not None:
+            return closed + ELLIPSIS
     return _finish(word_cut or loose_cut or text[: spans[low - 1].end])
 
 
