@@ -148,8 +148,8 @@ def _by_paragraph(text: str) -> _Ranked:
     if "\n" not in text:
         return []
     pieces = _paragraphs(text)
-    # Most texts are in one language, which a quick look at each piece is enough to see.
-    if len(pieces) < 2 or not _shares(pieces, quick=True):
+    # Most texts are in one language, which a quick look at a few pieces is enough to see.
+    if len(pieces) < 2 or not _shares([pieces[0], *pieces[len(pieces) // 2 : -1][:1], pieces[-1]], quick=True):
         return []
     return _shares(pieces, quick=False)
 
