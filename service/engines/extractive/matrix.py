@@ -41,11 +41,6 @@ class Matrix:
     weight: Floats
     columns: int
 
-    def mean_direction(self, row_weight: Floats) -> Floats:
-        """Return the weighted sum of all rows, one number a column."""
-        weights = self.weight * row_weight[self.row]
-        return np.bincount(self.col, weights, minlength=self.columns).astype(np.float64, copy=False)
-
     def against(self, direction: Floats) -> Floats:
         """Return the product of each row with `direction` (one number a column)."""
         weights = self.weight * direction[self.col]
