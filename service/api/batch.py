@@ -99,7 +99,7 @@ def read(index: int, value: object) -> Item:
 def in_threads(function: Callable[[T], bytes], items: Sequence[T], threads: int) -> list[bytes]:
     """Results in the order of the items, computed on a few threads that end with the call.
 
-    Each item sees the log context of this request.
+    Each item sees the log context and the caller of this request.
     """
     if len(items) == 1:
         return [function(items[0])]
@@ -122,7 +122,7 @@ def _result(item: Item, serving: Services, context: CallContext) -> bytes:
     if item.run is None:
         return _failed(head, item.error or EngineFailed("the item could not be read"))
     try:
-        done = _within_time(partial(item.run, serving.settings, serving.pipeline), context)
+        done = _within_time(partial(item.run, serving), context)
     except Cancelled:
         raise
     except PrecisError as error:
@@ -130,7 +130,6 @@ def _result(item: Item, serving: Services, context: CallContext) -> bytes:
     except Exception as error:  # noqa: BLE001 - one item's failure, whatever it is
         telemetry.logger().error("unexpected failure of an item", exc_info=error)
         return _failed(head, EngineFailed("the item failed inside the service; the id of the request is in the log"))
-    done.count(serving.metrics)
     if done.engine:
         serving.metrics.item(done.task, done.engine, done.language)
     return to_json(head | {"status": "ok"})[:-1] + b',"result":' + done.body + b"}"

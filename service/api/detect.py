@@ -31,6 +31,5 @@ resource = Resource("detect", __name__)
 )
 def detect() -> Response:
     """Answer with the language of every text."""
-    serving = services()
     body = parse(DetectBody, guards.json_body())
-    return json_reply(work.detect(body, serving.settings, serving.pipeline, guards.call_context()).body)
+    return json_reply(work.detect(body, services(), guards.call_context()).body)

@@ -39,9 +39,7 @@ _ARTICLE = (
 )
 def summarize() -> Response:
     """Answer with a summary and its translations."""
-    serving = services()
     body = parse(SummarizeBody, guards.json_body())
-    done = work.summarize(body, serving.settings, serving.pipeline, guards.call_context())
+    done = work.summarize(body, services(), guards.call_context())
     done.note(current_call())
-    done.count(serving.metrics)
     return json_reply(done.body)

@@ -37,8 +37,7 @@ resource = Resource("translate", __name__)
 )
 def translate() -> Response:
     """Answer with every text in every target language."""
-    serving = services()
     body = parse(TranslateBody, guards.json_body())
-    done = work.translate(body, serving.settings, serving.pipeline, guards.call_context())
+    done = work.translate(body, services(), guards.call_context())
     done.note(current_call())
     return json_reply(done.body)

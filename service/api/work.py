@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from service.api import guards, render
-from service.api.context import Call, PipelineLike
+from service.api.context import Call, Services
 from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
 from service.api.validation import Body, validated
-from service.config import Settings
-from service.pipeline.requests import AUTO
+from service.pipeline.requests import AUTO, SummarizeReply
 from service.records import CallContext
 from service.telemetry import HttpMetrics
 
@@ -26,12 +25,6 @@ class Done:
     engine: str = ""
     queue_ms: float | None = None
     model_ms: float | None = None
-    unsupported: tuple[str, ...] = ()
-
-    def count(self, metrics: HttpMetrics) -> None:
-        """Count what was doubted of it, by kind."""
-        for kind in self.unsupported:
-            metrics.unsupported(kind)
 
     def note(self, call: Call) -> None:
         """Write into the record of the request that this was all of."""
@@ -39,10 +32,10 @@ class Done:
         call.queue_ms, call.model_ms = self.queue_ms, self.model_ms
 
 
-def summarize(body: SummarizeBody, settings: Settings, pipeline: PipelineLike, context: CallContext) -> Done:
+def summarize(body: SummarizeBody, serving: Services, context: CallContext) -> Done:
     """A summary and its translations."""
-    reply = pipeline.summarize(body.to_request(settings), context)
-    judged = (reply.summary.faithfulness, *(one.faithfulness for one in reply.translations))
+    reply = serving.pipeline.summarize(body.to_request(serving.settings), context)
+    count_unsupported(reply, serving.metrics)
     return Done(
         render.summarize(reply, guards.new_id(), body.offsets),
         "summarize",
@@ -50,14 +43,13 @@ def summarize(body: SummarizeBody, settings: Settings, pipeline: PipelineLike, c
         reply.summary.engine,
         reply.timing.queue,
         reply.timing.model,
-        tuple(item.kind for faith in judged if faith is not None for item in faith.unsupported),
     )
 
 
-def translate(body: TranslateBody, settings: Settings, pipeline: PipelineLike, context: CallContext) -> Done:
+def translate(body: TranslateBody, serving: Services, context: CallContext) -> Done:
     """Every text in every target language."""
-    wanted = body.to_request(settings)
-    reply = pipeline.translate(wanted, context)
+    wanted = body.to_request(serving.settings)
+    reply = serving.pipeline.translate(wanted, context)
     first = next((made for made in reply.translations if made.error is None), None)
     return Done(
         render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO),
@@ -69,19 +61,26 @@ def translate(body: TranslateBody, settings: Settings, pipeline: PipelineLike, c
     )
 
 
-def detect(body: DetectBody, settings: Settings, pipeline: PipelineLike, context: CallContext) -> Done:
+def detect(body: DetectBody, serving: Services, context: CallContext) -> Done:
     """The language of every text."""
-    return Done(render.detect(pipeline.detect(body.to_request(settings))), "detect")
+    return Done(render.detect(serving.pipeline.detect(body.to_request(serving.settings))), "detect")
+
+
+def count_unsupported(reply: SummarizeReply, metrics: HttpMetrics) -> None:
+    """Count what is doubted of a summary and of its translations, by kind."""
+    for judged in (reply.summary.faithfulness, *(one.faithfulness for one in reply.translations)):
+        for item in judged.unsupported if judged is not None else ():
+            metrics.unsupported(item.kind)
 
 
 B = TypeVar("B", bound=Body)
-Run = Callable[[Settings, PipelineLike, CallContext], Done]
+Run = Callable[[Services, CallContext], Done]
 
 
-def _runner(model: type[B], task: Callable[[B, Settings, PipelineLike, CallContext], Done]) -> Callable[..., Run]:
+def _runner(model: type[B], task: Callable[[B, Services, CallContext], Done]) -> Callable[..., Run]:
     def prepare(value: object) -> Run:
         body = validated(model, value)
-        return lambda settings, pipeline, context: task(body, settings, pipeline, context)
+        return lambda serving, context: task(body, serving, context)
 
     return prepare
 

@@ -6,7 +6,7 @@ import hashlib
 
 from service import languages
 from service.config import Settings
-from service.pipeline import detect, document, summarize, translate
+from service.pipeline import detect, document, guess, summarize, translate
 from service.pipeline.calls import Calls
 from service.pipeline.requests import (
     AUTO,
@@ -66,7 +66,15 @@ class Pipeline:
         terms = Terms(request.keep, dict(request.glossary))
         layouts = [document.layout_of(text, request.format) for text in request.texts]
         shown = [layout.visible if request.format != "text" else layout.source for layout in layouts]
-        found = [self._language(text, request.source) for text in shown]
+        told = [self._language(text, request.source) for text in shown]
+        unknown = [
+            index
+            for index, one in enumerate(told)
+            if one.language == detect.UNDETERMINED and translate.has_letters(shown[index])
+        ]
+        found = list(told)
+        for index in unknown if request.guess else ():
+            found[index] = guess.likeliest(told[index], shown[index], lambda code: bool(router.targets(code)))
         plans: list[translate.Plan] = []
         for index, (layout, detection) in enumerate(zip(layouts, found, strict=True)):
             read = document.read(layout, detection.language, terms)
@@ -76,9 +84,7 @@ class Pipeline:
             ]
         done = translate.run(plans, calls)
         warnings = tuple(
-            Warn("language_unknown", f"the language of text {index} could not be told")
-            for index, detection in enumerate(found)
-            if detection.language == "und" and translate.has_letters(shown[index])
+            Warn("language_unknown", f"the language of text {index} could not be told") for index in unknown
         )
         return TranslateReply(done, tuple(found), calls.usage(), calls.timing(), calls.provenance(), warnings)
 
@@ -131,7 +137,7 @@ class Pipeline:
     def _language(text: str, source: str) -> Detection:
         if source != AUTO:
             return Detection(source, 1.0)
-        return detect.detect(text)
+        return detect.detect(text, guess.CANDIDATES)
 
 
 def _config_digest(settings: Settings) -> str:

@@ -197,10 +197,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class SummarizeReply:
-    """The answer to a SummarizeRequest.
-
-    `source` is the text that `removed` and all `sources` index; `detected` is false when the caller named the language.
-    """
+    """A summary. `source` is what `removed` and all `sources` index; `detected`: the caller named no language."""
 
     source: str
     from_html: bool
@@ -226,6 +223,7 @@ class TranslateRequest:
         format: what all texts are written in.
         keep: terms that stay as they are, in their exact case.
         glossary: pairs of a source term and what it becomes, in every target.
+        guess: where the language of a text cannot be told, the likeliest that can be translated is taken.
     """
 
     texts: tuple[str, ...]
@@ -235,6 +233,7 @@ class TranslateRequest:
     format: TextFormat = "text"
     keep: tuple[str, ...] = ()
     glossary: tuple[tuple[str, str], ...] = ()
+    guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)

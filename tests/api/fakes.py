@@ -99,7 +99,9 @@ class FakePipeline:
     def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
         self._take(request, context)
         source = "en" if request.source == "auto" else request.source
-        lost = {text for text in request.texts if text in self.unknown and request.source == "auto"}
+        lost = {
+            text for text in request.texts if text in self.unknown and request.source == "auto" and not request.guess
+        }
         return TranslateReply(
             translations=tuple(
                 self._translation(index, source, "xx" if text in lost else target, f"<{text}>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from service.config import Settings
 from service.errors import Cancelled, Overloaded
 from service.pipeline.requests import DetectReply, DetectRequest, SummarizeReply, SummarizeRequest
 from service.records import CallContext
+from tests.api.callers import making, table
 from tests.api.conftest import Bench
 
 PATH = "/v1/batch"
@@ -141,3 +143,15 @@ def test_items_run_side_by_side_and_no_more_than_the_setting(bench: Bench) -> No
     reply = bench.post(PATH, {"items": [SUMMARY] * (2 * bench.settings.batch_concurrency)}, X_Request_Id="abc")
     assert {one["status"] for one in reply.json["results"]} == {"ok"}
     assert {context.request_id for context in seen} == {"abc"}
+
+
+def test_items_keep_to_the_key_of_the_batch(tmp_path: Path) -> None:
+    """Each is charged to it, and what the key is not for is that item's error."""
+    with making(tmp_path) as make:
+        app = make(table("news", more='characters_per_day = 1000\nscopes = ["batch", "detect"]'))
+        body = {"items": [{"task": "detect", "request": {"text": "abc"}}] * 5 + [SUMMARY]}
+        results = app.ask(path=PATH, body=body).json["results"]
+        assert [one["status"] for one in results] == ["ok"] * 5 + ["error"]
+        assert results[5]["error"]["code"] == "forbidden"
+        assert app.callers.access is not None
+        assert app.callers.access.limiter.used("news").day_characters == 15

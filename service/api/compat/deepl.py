@@ -68,7 +68,7 @@ def translate() -> Response:
         texts, lambda count, limit: Refusal(413, f"Request too large: {count}; limit {limit}.", "too_long")
     )
     mask = IgnoredTags(ignored if handling == "html" else ())
-    found = dialect.translate(dialect.request_of(mask.hidden(texts), target, source, handling))
+    found = dialect.translate(mask.hidden(texts), source, target, handling)
     translations = [
         {
             "detected_source_language": _code(language.language) if language.language != "und" else _code(target),
@@ -76,7 +76,7 @@ def translate() -> Response:
             "billed_characters": len(text),
             "model_type_used": fields.text("model_type") or "quality_optimized",
         }
-        for text, one, language in zip(texts, dialect.texts_of(found), found.languages, strict=True)
+        for text, one, language in zip(texts, found.translations, found.languages, strict=True)
     ]
     return reply({"translations": translations})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from flask import Blueprint, Response, g
 from pydantic_core import to_json
@@ -16,15 +15,7 @@ from service.api.context import services
 from service.api.problems import kind_of
 from service.api.resource import current_call
 from service.errors import EngineFailed, PrecisError
-from service.pipeline.article import UNKNOWN
-from service.pipeline.requests import DetectRequest, TextFormat, TranslateReply, TranslateRequest, Translation
-from service.pipeline.translate import has_letters
-from service.records import CallContext, Candidate, Detection
-
-# How many candidates are looked at where a language cannot be told, and what is left where none can be used.
-_GUESSES = 5
-_LEAST_ASCII = 0.3
-_FALLBACK = "en"
+from service.pipeline.requests import TextFormat, TranslateReply, TranslateRequest
 
 Json = Mapping[str, object] | list[object]
 
@@ -92,7 +83,7 @@ def tell_errors(dialect: Blueprint, make: Callable[[int, str], Json], status_of:
     dialect.register_error_handler(Exception, on_unexpected)
 
 
-def translate(request: TranslateRequest) -> TranslateReply:
+def translate(texts: Sequence[str], source: str, target: str, format: TextFormat = "text") -> TranslateReply:
     """Run a translation and note it in the record of the request.
 
     Where the language of a text cannot be told it is guessed: the clients of these dialects send words such as "OK"
@@ -102,8 +93,8 @@ def translate(request: TranslateRequest) -> TranslateReply:
         PrecisError: as the pipeline, or the first error of a text: these dialects have no errors of single texts.
     """
     call = current_call()
-    context = guards.call_context()
-    found = _with_guesses(services().pipeline.translate(request, context), request, context)
+    wanted = TranslateRequest(tuple(texts), (target,), source, format=format, guess=True)
+    found = services().pipeline.translate(wanted, guards.call_context())
     failed = next((one.error for one in found.translations if one.error is not None), None)
     if failed is not None:
         raise failed
@@ -111,33 +102,6 @@ def translate(request: TranslateRequest) -> TranslateReply:
     call.engine = found.translations[0].engine if found.translations else ""
     call.queue_ms, call.model_ms = found.timing.queue, found.timing.model
     return found
-
-
-def _with_guesses(found: TranslateReply, request: TranslateRequest, context: CallContext) -> TranslateReply:
-    """The reply with the texts of unknown language translated from the likeliest one."""
-    unknown = [index for index, one in enumerate(found.languages) if one.language == UNKNOWN]
-    unknown = [index for index in unknown if has_letters(request.texts[index])]
-    if not unknown:
-        return found
-    pipeline = services().pipeline
-    sources = {entry.code for entry in pipeline.languages().languages if entry.targets}
-    tried = pipeline.detect(DetectRequest(tuple(request.texts[index] for index in unknown), _GUESSES)).results
-    languages_found, translations = list(found.languages), {one.index: one for one in found.translations}
-    for index, detection in zip(unknown, tried, strict=True):
-        text = request.texts[index]
-        # A word in plain letters is English more often than what a weak guess says.
-        least = _LEAST_ASCII if text.isascii() else 0.0
-        usable = (one for one in detection.alternatives if one.language in sources and one.confidence >= least)
-        guess = next(usable, Candidate(_FALLBACK, 0.0))
-        (made,) = pipeline.translate(replace(request, texts=(text,), source=guess.language), context).translations
-        translations[index] = replace(made, index=index)
-        languages_found[index] = Detection(guess.language, guess.confidence)
-    return replace(found, translations=tuple(translations.values()), languages=tuple(languages_found))
-
-
-def texts_of(found: TranslateReply) -> list[Translation]:
-    """The translations, one a text, in order."""
-    return sorted(found.translations, key=lambda one: one.index)
 
 
 def check_texts(texts: list[str], too_many: Callable[[int, int], Exception]) -> None:
@@ -169,8 +133,3 @@ def display_name(tag: str) -> str:
 
 # What LibreTranslate calls traditional Chinese and Brazilian Portuguese.
 _ALIASES = {"zt": "zh-Hant", "pb": "pt", "zh-tw": "zh-Hant", "zh-hk": "zh-Hant", "no": "nb"}
-
-
-def request_of(texts: Sequence[str], target: str, source: str, format: TextFormat) -> TranslateRequest:
-    """A translation as the pipeline takes it."""
-    return TranslateRequest(tuple(texts), (target,), source, format=format)

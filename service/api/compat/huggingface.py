@@ -12,7 +12,7 @@ from typing import cast
 
 from flask import Response
 
-from service.api import guards
+from service.api import guards, work
 from service.api.compat import dialect
 from service.api.compat.dialect import Refusal, reply
 from service.api.compat.fields import Fields, read
@@ -41,10 +41,10 @@ def summarization() -> Response:
     length = _length(parameters)
     context, call = guards.call_context(), current_call()
     dialect.check_texts(inputs, _over)
-    replies: list[SummarizeReply] = []
-    for text in inputs:
-        made = services().pipeline.summarize(SummarizeRequest(text=text, length=length), context)
-        replies.append(made)
+    serving = services()
+    replies = [serving.pipeline.summarize(SummarizeRequest(text=text, length=length), context) for text in inputs]
+    for made in replies:
+        work.count_unsupported(made, serving.metrics)
     call.task, call.language = "summarize", replies[0].language.language
     call.engine = replies[0].summary.engine
     unused = _unused(parameters)
@@ -63,7 +63,7 @@ def translation(source: str = "", target: str = "") -> Response:
     given = source or parameters.get("src_lang")
     out_of = AUTO if given in (None, "", AUTO) else _language(given, "src_lang")
     dialect.check_texts(inputs, _over)
-    found = dialect.translate(dialect.request_of(inputs, into, out_of or AUTO, "text"))
+    found = dialect.translate(inputs, out_of or AUTO, into)
     unused = _unused(parameters)
     answers: list[dict[str, object]] = [
         {
@@ -75,7 +75,7 @@ def translation(source: str = "", target: str = "") -> Response:
             "checks": [check.check for check in one.checks],
             "warnings": _warnings([warn.code for warn in found.warnings], unused),
         }
-        for one in dialect.texts_of(found)
+        for one in found.translations
     ]
     return _told(answers, unused)
 

@@ -19,7 +19,7 @@ from service.api.compat.fields import Fields, read
 from service.api.context import services
 from service.api.resource import Resource
 from service.errors import UnsupportedLanguage
-from service.pipeline.requests import AUTO, DetectRequest, LanguageEntry, TextFormat, TranslateRequest
+from service.pipeline.requests import AUTO, DetectRequest, LanguageEntry, TextFormat
 from service.pipeline.translate import has_letters
 from service.records import Detection
 
@@ -61,8 +61,13 @@ def translate() -> Response:
     if target == AUTO:
         raise Refusal(400, "auto is not supported as a target language", "unsupported_language")
     dialect.check_texts(texts, _over)
-    found = dialect.translate(_with_names(dialect.request_of(texts, target, source, wanted), source, target))
-    translated = [one.text for one in dialect.texts_of(found)]
+    try:
+        found = dialect.translate(texts, source, target, wanted)
+    except UnsupportedLanguage:
+        if source == AUTO:
+            raise
+        raise _not_available(source, target) from None
+    translated = [one.text for one in found.translations]
     if wanted == "text":
         translated = [as_source(given, made) for given, made in zip(texts, translated, strict=True)]
     many = isinstance(fields.get("q"), list)
@@ -172,16 +177,11 @@ def _alternatives(fields: Fields) -> int:
     return count
 
 
-def _with_names(wanted: TranslateRequest, source: str, target: str) -> TranslateRequest:
-    """The request, once it is seen that the direction is there: its refusal has words of its own."""
-    if source in (AUTO, target):
-        return wanted
-    entries = {entry.code: entry for entry in services().pipeline.languages().languages}
-    if source in entries and target not in {one.code for one in entries[source].targets}:
-        name = dialect.display_name
-        message = f"{name(target)} ({target}) is not available as a target language from {name(source)} ({source})"
-        raise Refusal(400, message, UnsupportedLanguage.code)
-    return wanted
+def _not_available(source: str, target: str) -> Refusal:
+    """The refusal of a direction has words of its own."""
+    name = dialect.display_name
+    message = f"{name(target)} ({target}) is not available as a target language from {name(source)} ({source})"
+    return Refusal(400, message, UnsupportedLanguage.code)
 
 
 def _detected(text: str, found: Detection) -> dict[str, object]:

@@ -32,7 +32,7 @@ def test_forms_repeat_text_and_write_lower_case(foreign: Bench) -> None:
     """As Mastodon does."""
     reply = foreign.client.post(PATH, data={"text": ["a", "b"], "target_lang": "es", "source_lang": "en-us"})
     assert [one["text"] for one in reply.json["translations"]] == ["<a>", "<b>"]
-    assert foreign.pipeline.request == TranslateRequest(("a", "b"), ("es",), "en")
+    assert foreign.pipeline.request == TranslateRequest(("a", "b"), ("es",), "en", guess=True)
 
 
 @pytest.mark.parametrize(("given", "tag"), [("EN-US", "en"), ("PT-BR", "pt"), ("ZH-HANS", "zh-Hans"), ("ZH", "zh-Hans"),
@@ -113,4 +113,4 @@ def test_tags_are_markup_and_ignored_ones_are_left_alone(foreign: Bench) -> None
     assert reply.json["translations"][0]["text"] == f"<{text}>"
     form = foreign.client.post(PATH, data={"text": text, "target_lang": "es", "ignore_tags": "y, x"})
     assert form.json["translations"][0]["text"] == f"<{text}>"
-    assert foreign.pipeline.request == TranslateRequest((text,), ("es",))
+    assert foreign.pipeline.request == TranslateRequest((text,), ("es",), guess=True)

@@ -59,7 +59,7 @@ def test_languages_as_models_write_them(foreign: Bench, source: str | None, targ
     reply = foreign.post("/hf/translation", {"inputs": "Hi", "parameters": {"src_lang": source, "tgt_lang": target}})
     (made,) = reply.json
     assert (made["translation_text"], made["target"]) == ("<Hi>", "es")
-    assert foreign.pipeline.request == TranslateRequest(("Hi",), ("es",), "en" if source else "auto")
+    assert foreign.pipeline.request == TranslateRequest(("Hi",), ("es",), "en" if source else "auto", guess=True)
 
 
 def test_languages_in_the_path(foreign: Bench) -> None:
