@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping
 
 from flask import Request
 
-from service.api import guards
+from service.api.compat import fields
 
 Carrier = Callable[[Request], str | None]
 
@@ -30,19 +28,11 @@ def deepl_header(request: Request) -> str | None:
 
 
 def api_key_field(request: Request) -> str | None:
-    """`api_key` in a JSON body, in a form or in the query, as LibreTranslate's clients send it."""
-    body = guards.raw_body()
-    if request.mimetype == "application/json":
-        try:
-            found = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
-        given = found.get("api_key") if isinstance(found, dict) else None
-    else:
-        # The body has been taken from the connection; forms are read from what was kept of it.
-        request.environ["wsgi.input"] = io.BytesIO(body)
-        given = request.values.get("api_key")
-    return given if isinstance(given, str) and given else None
+    """`api_key` among the parameters, wherever they are, as LibreTranslate's clients send it."""
+    try:
+        return fields.given().text("api_key") or None
+    except fields.NotJson:
+        return None
 
 
 # Looked through in order; the first key found counts.

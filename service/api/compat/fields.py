@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import g, request
 from werkzeug.formparser import FormDataParser
 
 from service.api import guards
@@ -34,9 +34,6 @@ class Fields:
         self._values = values
         self.is_json = is_json
 
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
     def get(self, name: str) -> object:
         """A value as it came: of any JSON type, or the last string of a form; None when it is not there."""
         value = self._values.get(name)
@@ -58,22 +55,34 @@ class Fields:
             return value
         return None
 
-    def flag(self, name: str) -> bool:
-        """A switch: true, 1, "1" or "true"."""
-        value = self.get(name)
-        return value is True or value == 1 or (isinstance(value, str) and value.lower() in ("1", "true"))
-
 
 def read() -> Fields:
-    """The parameters of the request that is being answered.
+    """The parameters of the request that is being answered, where new work is taken.
+
+    Raises:
+        NotJson, PayloadTooLarge, BadRequest: as `given`.
+        Draining, UnsupportedMediaType: as for any body.
+    """
+    guards.plain_body()
+    return given()
+
+
+def given() -> Fields:
+    """The parameters of the request that is being answered; read once, and kept for whoever asks again.
 
     A JSON body counts alone; else the query string, and over it the form in the body, whatever the method.
 
     Raises:
         NotJson: the body is not the JSON object it is said to be.
-        PayloadTooLarge, Draining, BadRequest: as for any body.
+        PayloadTooLarge, BadRequest: as for any body.
     """
-    body = guards.plain_body()
+    fields: Fields | None = g.get("fields")
+    if fields is None:
+        fields = g.fields = _parse(guards.raw_body())
+    return fields
+
+
+def _parse(body: bytes) -> Fields:
     kind = request.mimetype
     if kind == "application/json" or (kind.endswith("+json")):
         return Fields(_json(body), is_json=True)
