@@ -38,6 +38,7 @@ MAX_FUNCTION_LINES = 60
 LEAVES: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
+    "covering": set(),
     "version": set(),
     "processes": set(),
     "openers": set(),

@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from service.covering import cover
+
 _MOST_SOURCES = 3
 # A further segment is a source when it adds this share of a sentence's weight to what those before it hold.
 _LEAST_GAIN = 0.1
@@ -60,7 +62,11 @@ class SourceIndex:
         known, total = self._known(sentence)
         # What every tenth segment of a long text holds tells segments apart no more, unless there is nothing else.
         rare = {gram: weight for gram, weight in known.items() if len(self._where[gram]) <= max(20, self._count // 10)}
-        return self._greedy(rare or known, total)
+        return tuple(
+            sorted(
+                index for index, _ in cover(rare or known, self._where, least=_LEAST_GAIN * total, most=_MOST_SOURCES)
+            )
+        )
 
     def _known(self, sentence: str) -> tuple[dict[str, float], float]:
         """Weights of a sentence's grams that the text holds, none when they are too few, and of all its grams."""
@@ -71,24 +77,3 @@ class SourceIndex:
         total = sum(weights.values())
         known = {gram: weight for gram, weight in weights.items() if gram in self._where}
         return (known if sum(known.values()) >= _LEAST_SUPPORT * total else {}), total
-
-    def _greedy(self, weights: dict[str, float], total: float) -> tuple[int, ...]:
-        """The segments that cover the most weight, one after the other, while one adds enough."""
-        shares: dict[int, float] = defaultdict(float)
-        for gram, weight in weights.items():
-            for index in self._where[gram]:
-                shares[index] += weight
-        chosen: list[int] = []
-        left = dict(weights)
-        while shares and len(chosen) < _MOST_SOURCES:
-            best = max(shares, key=lambda index: (shares[index], -index))
-            if chosen and shares[best] < _LEAST_GAIN * total:
-                break
-            chosen.append(best)
-            for gram in [gram for gram in left if best in self._where[gram]]:
-                weight = left.pop(gram)
-                for index in self._where[gram]:
-                    if index in shares:
-                        shares[index] -= weight
-            del shares[best]
-        return tuple(sorted(chosen))

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from service.covering import cover
 from service.pipeline.sounds import skeleton
 from service.records import Segment, SummaryResult
 
@@ -198,24 +199,10 @@ def _greedy(
     left = {term: weight for term, weight in weights.items() if term in postings.where}
     if not left or sum(left.values()) < least * total:
         return ()
-    gains: dict[int, float] = defaultdict(float)
-    for term, weight in left.items():
-        for index in postings.where[term]:
-            gains[index] += weight
-    held = dict(gains)
-    chosen: list[int] = []
-    while gains and len(chosen) < most:
-        best = max(gains, key=lambda index: (gains[index] * _nearness(index, place, count), -index))
-        if chosen and gains[best] < _LEAST_GAIN * total:
-            break
-        chosen.append(best)
-        for term in [term for term in left if best in postings.where[term]]:
-            weight = left.pop(term)
-            for index in postings.where[term]:
-                if index in gains:
-                    gains[index] -= weight
-        del gains[best]
-    return tuple(Support(index, round(min(1.0, held[index] / total), 4)) for index in chosen)
+    chosen = cover(
+        left, postings.where, least=_LEAST_GAIN * total, most=most, favour=lambda index: _nearness(index, place, count)
+    )
+    return tuple(Support(index, round(min(1.0, held / total), 4)) for index, held in chosen)
 
 
 def _nearness(index: int, place: float | None, count: int) -> float:
