@@ -10,7 +10,7 @@ RUN pip install -q --upgrade "pip>=26.3" \
  && pip install -q --no-compile --target /packages -r /build/requirements-embedded.txt \
  && python -m compileall -q -j 0 /packages
 WORKDIR /build
-COPY service/__init__.py service/config.py service/
+COPY service/__init__.py service/config.py service/config_serving.py service/
 COPY scripts/__init__.py scripts/apertium_packages.py scripts/
 RUN PYTHONPATH=/packages python -m scripts.apertium_packages > /build/apertium-packages
 

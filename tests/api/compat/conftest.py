@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import DIALECTS, Settings
+from service.config import Settings
+from service.config_serving import DIALECTS
 from tests.api.conftest import Bench
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config import DIALECTS
+from service.config_serving import DIALECTS
 from tests.api.callers import KEY, UNKNOWN, Guarded, making, table
 
 TRANSLATION = {"q": "Hello", "source": "en", "target": "es"}
