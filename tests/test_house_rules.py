@@ -48,7 +48,8 @@ LEAVES: dict[str, set[str]] = {
     "events": {"errors", "records"},
     "languages": {"errors"},
     "heartbeat": {"errors"},
-    "telemetry": {"errors", "config"},
+    "observability": {"errors", "config", "version"},
+    "telemetry": {"observability"},
     "management": {"errors", "config", "heartbeat", "telemetry"},
 }
 FOLDERS: dict[str, set[str]] = {
