@@ -125,8 +125,23 @@ class Settings(ServingSettings):
     offline: bool = Field(False, description="refuse to use the network for models")
     fake_script: str = Field("", description="behaviour of the fake engine, for tests only")
 
-    # logs
+    # logs, metrics, traces
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    slow_s: float = Field(
+        10, gt=0, le=3600, description="time after which a request, or its work on a model, is logged as slow"
+    )
+    metrics_by_key: bool = Field(False, description="count requests by the names of keys too, of up to 500 keys")
+    otlp_endpoint: str = Field(
+        "",
+        pattern="^(https?://.*)?$",
+        description="OpenTelemetry collector for traces, its OTLP port for gRPC, as `http://otel:4317`; empty: none",
+    )
+    otlp_headers_file: Path | None = Field(
+        None, description="file of `name: value` lines to send to it, such as an access token"
+    )
+    trace_sample_ratio: float = Field(
+        1, ge=0, le=1, description="share of traces kept; a caller's `traceparent` has decided for its own"
+    )
 
     @property
     def engines_effective(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class ModelProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
         pages = self._manage() if with_management else None
-        server = ModelServer(settings.model_listen)
+        server = ModelServer(settings.model_listen, settings.slow_s)
         await server.start()
         loaded = await _aside(registry.create, settings)
         dispatcher = Dispatcher(
@@ -69,6 +69,7 @@ class ModelProcess:
         await _aside(dispatcher.start)
         await server.ready(dispatcher)
         self._ready = True
+        telemetry.model_ready(True)
         log.info("model process ready, engines: %s", " ".join(loaded.engines))
         status = await self._until_end(server, dispatcher)
         await asyncio.to_thread(dispatcher.close)
@@ -82,6 +83,7 @@ class ModelProcess:
         for wait in waits:
             wait.cancel()
         self._ready = False
+        telemetry.model_ready(False)
         await server.unready()
         if dispatcher.crashed.is_set():
             await server.stop(FAREWELL_S)
@@ -92,7 +94,7 @@ class ModelProcess:
         return 0 if finished else 1
 
     def _manage(self) -> ManagementServer:
-        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": _metrics}
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
         server = management.ManagementServer(
             self._settings.management_host, self._settings.management_port_effective, pages
         )
@@ -106,6 +108,10 @@ class ModelProcess:
 
     def _readyz(self) -> Page:
         return Page(200, b"ready\n") if self._ready else Page(503, b"not ready\n")
+
+    def _metrics(self) -> Page:
+        body, content_type = telemetry.render_metrics(self._heartbeats)
+        return Page(200, body, content_type)
 
 
 def _sharing(settings: Settings) -> Sharing:
@@ -122,11 +128,6 @@ async def _aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     """
     with ThreadPoolExecutor(1) as thread:
         return await asyncio.get_running_loop().run_in_executor(thread, partial(function, *args, **kwargs))
-
-
-def _metrics() -> Page:
-    body, content_type = telemetry.render_metrics()
-    return Page(200, body, content_type)
 
 
 def main(arguments: list[str]) -> int:
@@ -147,10 +148,13 @@ def main(arguments: list[str]) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     settings.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        telemetry.start_tracing(settings, "model")
         return asyncio.run(_run(settings, with_management=not child))
     except SettingsError as error:
         print(f"precis: {error}", file=sys.stderr)
         return 2
+    finally:
+        telemetry.stop_tracing()
 
 
 async def _run(settings: Settings, *, with_management: bool) -> int:

@@ -74,7 +74,7 @@ class Supervisor:
         management = ManagementServer(
             self._settings.management_host,
             self._settings.management_port_effective,
-            {"/livez": self._livez, "/readyz": self._readyz, "/metrics": _metrics},
+            {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._show_metrics},
         )
         management.start()
         if self._announce:
@@ -88,6 +88,7 @@ class Supervisor:
 
     def _prepare(self) -> None:
         _check_callers(self._settings)
+        telemetry.check_tracing(self._settings)
         _check_free("PRECIS_PORT", self._settings.host, self._settings.port)
         _check_free("PRECIS_MANAGEMENT_PORT", self._settings.management_host, self._settings.management_port_effective)
         _own_folder(self._settings.runtime_dir)
@@ -145,6 +146,10 @@ class Supervisor:
         alive = not beats or min(beats.values()) <= self._settings.liveness_s
         return Page(200, b"alive\n") if alive else Page(503, b"stuck\n")
 
+    def _show_metrics(self) -> Page:
+        body, content_type = telemetry.render_metrics(self._heartbeats)
+        return Page(200, body, content_type)
+
     def _readyz(self) -> Page:
         if self._drain_flag.exists():
             return Page(503, b"draining\n")
@@ -171,11 +176,6 @@ class Supervisor:
             '-d \'{"text": "The bridge opened on Monday. It had been closed since March.", "translate_to": ["es"]}\'',
             flush=True,
         )
-
-
-def _metrics() -> Page:
-    body, content_type = telemetry.render_metrics()
-    return Page(200, body, content_type)
 
 
 def _answers(host: str, port: int, path: str, key: str) -> bool:

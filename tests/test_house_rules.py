@@ -48,7 +48,7 @@ LEAVES: dict[str, set[str]] = {
     "events": {"errors", "records"},
     "languages": {"errors"},
     "heartbeat": {"errors"},
-    "observability": {"errors", "config", "version"},
+    "observability": {"errors", "config", "heartbeat", "version"},
     "telemetry": {"observability"},
     "management": {"errors", "config", "heartbeat", "telemetry"},
 }

@@ -49,7 +49,6 @@ DIALECTS: Mapping[str, Resource] = {
     "huggingface": huggingface.resource,
 }
 
-_PROBES = frozenset({"health.livez", "health.readyz", "health.metrics"})
 _LONGEST_METHOD = 16
 
 
@@ -84,7 +83,7 @@ def create_app(
         draining=draining,
         refusing=refusing or draining,
         live=live,
-        metrics=HttpMetrics(lambda tag: languages.canonical(tag) == tag),
+        metrics=HttpMetrics(lambda tag: languages.canonical(tag) == tag, by_caller=settings.metrics_by_key),
     )
     problems.register(app)
     app.before_request(guards.begin)
@@ -116,24 +115,23 @@ def _finish(response: Response) -> Response:
     size = response.content_length
     # Run by the server once the last byte is sent: the caller does not wait for its own log line.
     response.call_on_close(
-        partial(
-            _account, services().metrics, call, request.endpoint or "none", request.method, response.status_code, size
-        )
+        partial(_account, services(), call, request.endpoint or "none", request.method, response.status_code, size)
     )
     return response
 
 
-def _account(metrics: HttpMetrics, call: Call, endpoint: str, method: str, status: int, size: int | None) -> None:
+def _account(serving: Services, call: Call, endpoint: str, method: str, status: int, size: int | None) -> None:
     elapsed = call.elapsed_ms
     name = endpoint.rpartition(".")[2]
-    metrics.request(name, status, call.code, elapsed / 1000)
+    serving.metrics.request(name, status, call.code, elapsed / 1000, call.caller)
     if call.engine:
-        metrics.item(call.task, call.engine, call.language)
+        serving.metrics.item(call.task, call.engine, call.language)
     log = telemetry.logger()
     # A thread may have taken up another request between the reply and its close.
-    telemetry.bind_request(call.request_id)
-    (log.debug if endpoint in _PROBES else log.info)(
-        "request",
+    telemetry.bind_request(call.request_id, _end_span(call, status))
+    slow = elapsed >= serving.settings.slow_s * 1000
+    (log.debug if endpoint in guards.PROBES else log.warning if slow else log.info)(
+        "slow request" if slow else "request",
         method=method[:_LONGEST_METHOD],
         endpoint=name,
         status=status,
@@ -143,9 +141,27 @@ def _account(metrics: HttpMetrics, call: Call, endpoint: str, method: str, statu
         language=call.language,
         engine=call.engine,
         caller=call.caller,
+        queue_ms=call.queue_ms if call.queue_ms is None else round(call.queue_ms, 2),
+        model_ms=call.model_ms if call.model_ms is None else round(call.model_ms, 2),
+        stages=call.times.told() if call.times else {},
     )
+
+
+def _end_span(call: Call, status: int) -> dict[str, str]:
+    """End the span of a request; returns its ids."""
+    span = call.span
+    if span is None:
+        return {}
+    told = {"http.response.status_code": status, "precis.code": call.code}
+    span.set(told | {"precis.task": call.task, "precis.engine": call.engine, "precis.language": call.language})
+    if status >= 500:
+        span.set({"error.type": call.code})
+    span.__exit__(None, None, None)
+    return span.ids()
 
 
 def _leave(_error: BaseException | None) -> None:
     if g.pop("counted", False):
         services().metrics.in_flight.dec()
+        if g.call.span is not None:
+            g.call.span.leave()

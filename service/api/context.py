@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 from flask import current_app
 
 from service.config import Settings
+from service.observability.stages import Times
+from service.observability.tracing import Span
 from service.pipeline.requests import (
     DetectReply,
     DetectRequest,
@@ -83,6 +85,8 @@ class Call:
     caller: str = ""
     queue_ms: float | None = None
     model_ms: float | None = None
+    span: Span | None = None
+    times: Times | None = None
 
     @property
     def elapsed_ms(self) -> float:

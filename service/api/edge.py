@@ -158,11 +158,12 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         self._metrics.request("edge", refusal.status, refusal.code, 0.0)
 
     def _submit(self, conn: Conn) -> None:
-        self.tpool.submit(self._serve, conn)
+        self.tpool.submit(self._serve, conn, time.monotonic())
 
-    def _serve(self, conn: Conn) -> None:
+    def _serve(self, conn: Conn, complete_s: float) -> None:
         """Answer one request, in a thread of the pool."""
         keep = False
+        self._metrics.waited(time.monotonic() - complete_s)
         try:
             keep = self.handle(conn)
         finally:

@@ -11,11 +11,15 @@ from flask import g, request
 from service import telemetry
 from service.api.context import Call, Services, gone_probe, services
 from service.errors import BadRequest, Draining, PayloadTooLarge, UnsupportedMediaType
+from service.observability import stages, tracing
 from service.records import CallContext
 
 # Set where the rest of a body is not read: nothing can follow it on its connection, and the reply says so.
 CLOSE_FLAG = "precis.close"
 
+PROBES = frozenset({"health.livez", "health.readyz", "health.metrics"})
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DEADLINE = re.compile(r"[0-9]{1,12}")
 _CHUNK = 64 * 1024
@@ -34,12 +38,29 @@ def begin() -> None:
     trusted = serving.settings.trust_request_id and _REQUEST_ID.fullmatch(given)
     call = Call(request_id=given if trusted else new_id(), started=time.monotonic())
     g.call = call
-    telemetry.bind_request(call.request_id)
+    call.times = stages.begin()
+    call.span = _span(call)
+    call.span.__enter__()
+    telemetry.bind_request(call.request_id, call.span.ids())
     serving.metrics.in_flight.inc()
     g.counted = True
     announced = environ.get("CONTENT_LENGTH") or "0"
     if announced != "0" and (not announced.isdecimal() or int(announced) > serving.settings.max_body_bytes):
         raise _too_large(serving)
+
+
+def _span(call: Call) -> tracing.Span:
+    """The span of this request; probes have none."""
+    if not tracing.on() or request.endpoint in PROBES:
+        return tracing.NOTHING
+    route = request.url_rule.rule if request.url_rule is not None else ""
+    method = request.method if request.method in _METHODS else "_OTHER"
+    return tracing.span(
+        f"{method} {route}".strip(),
+        {"http.request.method": method, "http.route": route, "precis.request_id": call.request_id},
+        kind=tracing.SERVER,
+        carrier={name: value for name in tracing.HEADERS if (value := request.headers.get(name))},
+    )
 
 
 def json_body() -> bytes:

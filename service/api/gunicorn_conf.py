@@ -61,6 +61,16 @@ def post_fork(server: Any, worker: Any) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
 
 
+def post_worker_init(worker: Any) -> None:
+    """Trace from here on: the thread that sends belongs to this process."""
+    telemetry.start_tracing(_settings, "api")
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Send the traces that are left."""
+    telemetry.stop_tracing()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Take a dead worker's gauges out of the sums."""
     telemetry.forget_process(worker.pid)

@@ -58,5 +58,5 @@ def readyz() -> Response:
 )
 def metrics() -> Response:
     """Answer with the series of all API processes."""
-    body, content_type = telemetry.render_metrics()
+    body, content_type = telemetry.render_metrics(services().settings.run_folder / "heartbeats")
     return Response(body, content_type=content_type)

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from service.api.problems import MAX_LISTED, InvalidFields
 from service.errors import BadRequest, PrecisError
+from service.observability.stages import stage
 
 # Marks a branch of a union, which is no part of a field's path.
 BRANCH = "~"
@@ -60,13 +61,14 @@ def parse(model: type[B], body: bytes) -> B:
     Raises:
         BadRequest: not JSON, or not what the model says; names every wrong field.
     """
-    try:
-        parsed = model.model_validate_json(body)
-    except ValidationError as error:
-        raise _refusal(model, error) from None
-    # The reader above keeps the last of two equal keys; two readers of one body that disagree are a way past checks.
-    json.loads(body, object_pairs_hook=_pairs)
-    return parsed
+    with stage("parse"):
+        try:
+            parsed = model.model_validate_json(body)
+        except ValidationError as error:
+            raise _refusal(model, error) from None
+        # The reader above keeps the last of two equal keys; two readers that disagree are a way past checks.
+        json.loads(body, object_pairs_hook=_pairs)
+        return parsed
 
 
 def validated(model: type[B], value: object, place: str = "") -> B:

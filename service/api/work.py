@@ -10,6 +10,7 @@ from service.api import guards, render
 from service.api.context import Call, Services
 from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
 from service.api.validation import Body, validated
+from service.observability.stages import stage
 from service.pipeline.requests import AUTO, SummarizeReply
 from service.records import CallContext
 from service.telemetry import HttpMetrics
@@ -36,8 +37,10 @@ def summarize(body: SummarizeBody, serving: Services, context: CallContext) -> D
     """A summary and its translations."""
     reply = serving.pipeline.summarize(body.to_request(serving.settings), context)
     count_unsupported(reply, serving.metrics)
+    with stage("render"):
+        rendered = render.summarize(reply, guards.new_id(), body.offsets)
     return Done(
-        render.summarize(reply, guards.new_id(), body.offsets),
+        rendered,
         "summarize",
         reply.language.language,
         reply.summary.engine,
@@ -51,8 +54,10 @@ def translate(body: TranslateBody, serving: Services, context: CallContext) -> D
     wanted = body.to_request(serving.settings)
     reply = serving.pipeline.translate(wanted, context)
     first = next((made for made in reply.translations if made.error is None), None)
+    with stage("render"):
+        rendered = render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO)
     return Done(
-        render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO),
+        rendered,
         "translate",
         reply.languages[0].language if reply.languages else "",
         first.engine if first is not None else "",
@@ -67,7 +72,9 @@ def detect(body: DetectBody, serving: Services, context: CallContext) -> Done:
 
 
 def count_unsupported(reply: SummarizeReply, metrics: HttpMetrics) -> None:
-    """Count what is doubted of a summary and of its translations, by kind."""
+    """Count what is doubted of a summary and of its translations, by kind, and that it is degraded, by reason."""
+    if reply.summary.degraded:
+        metrics.degraded(reply.summary.degraded)
     for judged in (reply.summary.faithfulness, *(one.faithfulness for one in reply.translations)):
         for item in judged.unsupported if judged is not None else ():
             metrics.unsupported(item.kind)

@@ -102,6 +102,35 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Measures:
+    """What one step did.
+
+    Attributes:
+        read_s, written_s: seconds of reading sources and of writing tokens.
+        read_tokens, written_tokens: tokens of both, padding included.
+        own_bytes, cross_bytes: what keys and values of running rows take, of their own tokens and of their sources.
+        began: rows that wrote their first token.
+    """
+
+    read_s: float = 0.0
+    written_s: float = 0.0
+    read_tokens: int = 0
+    written_tokens: int = 0
+    own_bytes: int = 0
+    cross_bytes: int = 0
+    began: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """What an engine can do besides that tells what its steps are made of."""
+
+    def measures(self) -> Measures:
+        """Of the last step."""
+        ...
+
+
 @runtime_checkable
 class Streaming(Protocol):
     """What an engine can do besides that shows the text of rows before they end."""

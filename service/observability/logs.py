@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -68,10 +68,10 @@ def logger() -> structlog.typing.FilteringBoundLogger:
     return made
 
 
-def bind_request(request_id: str) -> None:
-    """Put the id on every line this thread writes until the next call."""
+def bind_request(request_id: str, ids: Mapping[str, str] | None = None) -> None:
+    """Put the id, and those of the trace, on every line this thread or task writes until the next call."""
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id, **(ids or {}))
 
 
 def _traceback_without_values(_logger: object, _method: str, event: Event) -> Event:

@@ -7,17 +7,35 @@ no caller can make series without end.
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+from typing import TypeVar
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 OTHER = "other"
 MAX_LABELS = 64
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# What a part of a request takes: most of them less than the request itself.
+PART_SECONDS = (0.0005, 0.001, 0.0025, *SECONDS)
+
+T = TypeVar("T")
+_making = threading.Lock()
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """The same object at every call; made by the first one, as the registry takes a name once."""
+    made: list[T] = []
+
+    def get() -> T:
+        if not made:
+            with _making:
+                if not made:
+                    made.append(make())
+        return made[0]
+
+    return get
 
 
 def share_metrics(folder: Path, *, fresh: bool) -> None:
@@ -44,22 +62,11 @@ def forget_process(pid: int) -> None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def render_metrics() -> tuple[bytes, str]:
-    """All series as text, over all processes that share them, with the content type."""
-    from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
-
-    registry: CollectorRegistry = REGISTRY
-    if os.environ.get(MULTIPROCESS_VARIABLE):
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-def bounded(values: set[str], value: str) -> str:
-    """The value itself while it is one of the first `MAX_LABELS` different ones, `other` for those after them."""
+def bounded(values: set[str], value: str, most: int = MAX_LABELS) -> str:
+    """The value itself while it is one of the first `most` different ones, `other` for those after them."""
     if value in values:
         return value
-    if len(values) >= MAX_LABELS:
+    if len(values) >= most:
         return OTHER
     values.add(value)
     return value

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import NoText, TooLong
+from service.observability.stages import stage
 from service.pipeline import clean, detect, segment, translate
 from service.pipeline.requests import AUTO, SummarizeRequest, Warn
 from service.records import Article, Block, Detection, Segment, Sentence
@@ -59,12 +60,16 @@ def read(request: SummarizeRequest, max_characters: int) -> Read:
         NoText: nothing is left to summarize.
     """
     size = len(request.text or "") + len(request.html or "")
-    with _in_turn if size <= IN_TURN_CHARACTERS else contextlib.nullcontext():
+    with contextlib.ExitStack() as turn:
+        if size <= IN_TURN_CHARACTERS:
+            with stage("turn"):
+                turn.enter_context(_in_turn)
         return _read(request, max_characters)
 
 
 def _read(request: SummarizeRequest, max_characters: int) -> Read:
-    article = _clean(request)
+    with stage("clean"):
+        article = _clean(request)
     field = "html" if request.html is not None else "text"
     if len(article.text) > max_characters:
         raise TooLong(f"the text is over the limit of {max_characters} characters", field=field)
@@ -77,8 +82,10 @@ def _read(request: SummarizeRequest, max_characters: int) -> Read:
         # A headline alone is summarized by itself.
         blocks = (Block(article.title.start, article.title.end, "heading"),)
         title = ""
-    detection, warnings = _identify(request, article, blocks)
-    sentences = segment.sentences(article.text, blocks, detection.language)
+    with stage("detect"):
+        detection, warnings = _identify(request, article, blocks)
+    with stage("segment"):
+        sentences = segment.sentences(article.text, blocks, detection.language)
     return Read(article, detection, sentences, title, warnings)
 
 

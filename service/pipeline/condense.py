@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import Cancelled, EngineFailed, PrecisError
+from service.observability.stages import stage
 from service.pipeline.calls import Calls
 from service.pipeline.requests import SummaryCheck, Warn
 from service.records import Chunk, Job, ModelInfo, Segment, SummaryParams, SummaryResult, SummarySentence, Task
@@ -95,7 +96,8 @@ def summary_job(model: ModelInfo, language: str, segments: tuple[Segment, ...], 
 
 
 def _run(job: Job, model: ModelInfo, calls: Calls) -> SummaryResult:
-    (outcome,) = calls.run([job], [model])
+    with stage("summarize"):
+        (outcome,) = calls.run([job], [model])
     if outcome.error is not None:
         raise outcome.error
     if not isinstance(outcome.result, SummaryResult) or not outcome.result.sentences:

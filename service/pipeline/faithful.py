@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from service.errors import Cancelled, DeadlineExceeded, PrecisError
+from service.observability.stages import stage
 from service.pipeline.article import Read
 from service.pipeline.faithfulness.items import UNSUPPORTED
 from service.pipeline.faithfulness.verify import Source
@@ -41,12 +42,14 @@ class Judge:
 
     def judged(self, summary: Summary) -> Summary:
         """The summary with what was found."""
-        found = self._source.check(summary.text, summary.language, [one.text for one in summary.sentences])
+        with stage("faithfulness"):
+            found = self._source.check(summary.text, summary.language, [one.text for one in summary.sentences])
         return replace(summary, faithfulness=found)
 
     def supports(self, text: str, language: str) -> bool:
         """Whether nothing in a sentence is doubted."""
-        return self._source.check(text, language, (text,)).verdict != UNSUPPORTED
+        with stage("faithfulness"):
+            return self._source.check(text, language, (text,)).verdict != UNSUPPORTED
 
 
 def doubted(summary: Summary) -> bool:
@@ -96,4 +99,6 @@ def judged_translation(source: Source, translation: Translation) -> Translation:
     """A translation with what its source does not say of it; one that failed, or is its source, as it is."""
     if translation.error is not None:
         return translation
-    return replace(translation, faithfulness=source.check(translation.text, translation.target, (translation.text,)))
+    with stage("faithfulness"):
+        found = source.check(translation.text, translation.target, (translation.text,))
+    return replace(translation, faithfulness=found)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import EngineFailed, PrecisError
+from service.observability.stages import stage
 from service.pipeline import compose, coverage, provenance
 from service.pipeline.article import Read
 from service.pipeline.calls import Calls
@@ -142,7 +143,8 @@ def _translated(
     Raises:
         PrecisError: they could not be translated.
     """
-    (outcome,) = calls.run([Job(Task.TRANSLATE, model.id, source, target, segments)], [model])
+    with stage("translate"):
+        (outcome,) = calls.run([Job(Task.TRANSLATE, model.id, source, target, segments)], [model])
     if outcome.error is not None:
         raise outcome.error
     if not isinstance(outcome.result, TranslateResult):
@@ -162,16 +164,17 @@ def _compose(
     origin: compose.Origin | None,
 ) -> compose.Composed:
     """The summary within its bound; `origin` is that of the engine's words when `result` is their translation."""
-    return compose.compose(
-        article.article.text,
-        article.sentences,
-        result,
-        length=request.length,
-        format=request.format,
-        language=language,
-        title=article.title if language == article.language else "",
-        origin=origin,
-    )
+    with stage("compose"):
+        return compose.compose(
+            article.article.text,
+            article.sentences,
+            result,
+            length=request.length,
+            format=request.format,
+            language=language,
+            title=article.title if language == article.language else "",
+            origin=origin,
+        )
 
 
 def _reworded(result: SummaryResult, texts: Sequence[str]) -> SummaryResult:
@@ -192,7 +195,8 @@ def _chosen(
     if way.keep is not None:
         condensed = replace(condensed, result=_kept(condensed.result, segments, language, way.keep))
     written = any(one.text is not None for one in condensed.result.sentences)
-    origin = compose.Origin(written, provenance.supports(condensed.result, segments, language))
+    with stage("provenance"):
+        origin = compose.Origin(written, provenance.supports(condensed.result, segments, language))
     if own_words:  # an engine that points at segments points at translated ones
         said = [_said(one, segments) for one in condensed.result.sentences]
         condensed = replace(condensed, result=_reworded(condensed.result, said))

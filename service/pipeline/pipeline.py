@@ -6,6 +6,7 @@ import hashlib
 
 from service import languages
 from service.config import Settings
+from service.observability.stages import stage
 from service.pipeline import detect, document, guess, summarize, translate
 from service.pipeline.calls import Calls
 from service.pipeline.requests import (
@@ -64,9 +65,11 @@ class Pipeline:
         router = self._fresh_router()
         router.check_translation_engine(request.engine, "engine")
         terms = Terms(request.keep, dict(request.glossary))
-        layouts = [document.layout_of(text, request.format) for text in request.texts]
+        with stage("parse"):
+            layouts = [document.layout_of(text, request.format) for text in request.texts]
         shown = [layout.visible if request.format != "text" else layout.source for layout in layouts]
-        told = [self._language(text, request.source) for text in shown]
+        with stage("detect"):
+            told = [self._language(text, request.source) for text in shown]
         unknown = [
             index
             for index, one in enumerate(told)
@@ -76,13 +79,14 @@ class Pipeline:
         for index in unknown if request.guess else ():
             found[index] = guess.likeliest(told[index], shown[index], lambda code: bool(router.targets(code)))
         plans: list[translate.Plan] = []
-        for index, (layout, detection) in enumerate(zip(layouts, found, strict=True)):
-            read = document.read(layout, detection.language, terms)
-            plans += [
-                translate.plan(router, index, read, detection.language, target, request.engine)
-                for target in request.targets
-            ]
-        done = translate.run(plans, calls)
+        with stage("translate"):
+            for index, (layout, detection) in enumerate(zip(layouts, found, strict=True)):
+                read = document.read(layout, detection.language, terms)
+                plans += [
+                    translate.plan(router, index, read, detection.language, target, request.engine)
+                    for target in request.targets
+                ]
+            done = translate.run(plans, calls)
         warnings = tuple(
             Warn("language_unknown", f"the language of text {index} could not be told") for index in unknown
         )
@@ -90,7 +94,8 @@ class Pipeline:
 
     def detect(self, request: DetectRequest) -> DetectReply:
         """Identify the language of each text."""
-        return DetectReply(tuple(detect.detect(text, request.top) for text in request.texts))
+        with stage("detect"):
+            return DetectReply(tuple(detect.detect(text, request.top) for text in request.texts))
 
     def languages(self) -> LanguagesReply:
         """What the service can do in each language now.

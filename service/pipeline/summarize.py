@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.errors import Cancelled, DeadlineExceeded, Draining, Overloaded, PrecisError, Unavailable
+from service.observability.stages import stage
 from service.pipeline import coverage, faithful, translate
 from service.pipeline.article import UNKNOWN, Read, read
 from service.pipeline.calls import Calls
@@ -127,12 +128,13 @@ def _translate(made: Made, request: SummarizeRequest, router: Router, calls: Cal
     if not request.translate_to:
         return ()
     source = made.base_language
-    read = translate.read(made.base.text, source)
-    plans = [
-        translate.plan(router, index, read, source, target, request.translate_engine)
-        for index, target in enumerate(request.translate_to)
-    ]
-    done = translate.run(plans, calls)
+    with stage("translate"):
+        read = translate.read(made.base.text, source)
+        plans = [
+            translate.plan(router, index, read, source, target, request.translate_engine)
+            for index, target in enumerate(request.translate_to)
+        ]
+        done = translate.run(plans, calls)
     if request.faithfulness == "off":
         return done
     said = Source(made.base.text, source)

@@ -13,6 +13,8 @@ import grpc
 
 from service import errors
 from service.events import Ended, Event
+from service.observability import tracing
+from service.observability.call_metrics import ModelCall
 from service.records import CallContext, Catalogue, Job, Outcome
 from service.serving import codec
 from service.serving.following import POLL_S, followed
@@ -71,7 +73,8 @@ class Client:
         for attempt in range(1, self._attempts + 1):
             remaining_s = _time_left(request, context)
             try:
-                reply = self._call(request, remaining_s + SLACK_S, context.gone)
+                with ModelCall("Run"):
+                    reply = self._call(request, remaining_s + SLACK_S, context.gone)
                 break
             except (errors.Overloaded, errors.Unavailable, errors.Draining):
                 if attempt == self._attempts:
@@ -88,9 +91,8 @@ class Client:
         left = set(range(len(jobs)))
         for attempt in range(1, self._attempts + 1):
             remaining_s = _time_left(request, context)
-            call = self._stream(request, timeout=remaining_s + SLACK_S)
             try:
-                for message in _messages(call, context.gone):
+                for message in self._messages(request, remaining_s + SLACK_S, context.gone):
                     event = codec.event_from_message(message)
                     if isinstance(event, Ended):
                         left.discard(event.job)
@@ -106,8 +108,6 @@ class Client:
             except (errors.Overloaded, errors.Unavailable, errors.Draining):
                 if attempt == self._attempts:
                     raise
-            finally:
-                call.cancel()
         if left:
             raise errors.EngineFailed("the model process answered another number of items than it was given")
 
@@ -137,10 +137,11 @@ class Client:
     def _refresh(self) -> Catalogue:
         self._connect()
         try:
-            reply = self._describe(pb.DescribeRequest(products=True), timeout=DESCRIBE_TIMEOUT_S)
-        except grpc.RpcError as error:
+            with ModelCall("Describe"):
+                reply = self._asked()
+        except errors.PrecisError:
             if self._catalogue is None:
-                raise _translate(error) from None
+                raise
             self._catalogue_s = time.monotonic()
             return self._catalogue
         found = codec.catalogue_from_message(reply)
@@ -149,8 +150,26 @@ class Client:
         self._catalogue_s = time.monotonic()
         return self._catalogue
 
+    def _messages(self, request: pb.RunRequest, timeout_s: float, gone: Callable[[], bool]) -> Iterator[pb.StreamReply]:
+        with ModelCall("Stream") as made:
+            call = self._stream(request, timeout=timeout_s, metadata=tracing.outgoing())
+            made.leave()
+            try:
+                yield from _messages(call, gone)
+            finally:
+                call.cancel()
+
+    def _asked(self) -> pb.DescribeReply:
+        try:
+            reply: pb.DescribeReply = self._describe(
+                pb.DescribeRequest(products=True), timeout=DESCRIBE_TIMEOUT_S, metadata=tracing.outgoing()
+            )
+        except grpc.RpcError as error:
+            raise _translate(error) from None
+        return reply
+
     def _call(self, request: pb.RunRequest, timeout_s: float, gone: Callable[[], bool]) -> pb.RunReply:
-        call = self._run.future(request, timeout=timeout_s)
+        call = self._run.future(request, timeout=timeout_s, metadata=tracing.outgoing())
         while True:
             try:
                 reply: pb.RunReply = call.result(timeout=POLL_S)

@@ -17,6 +17,7 @@ from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError
 from service.events import Ended, Event
 from service.heartbeat import Heartbeat
 from service.records import Catalogue, Job, Outcome
+from service.serving import accounts
 from service.serving.inflight import Computation, Inflight
 from service.serving.loop import EngineLoop, Settled, Told, broken
 from service.serving.reading import Said
@@ -208,8 +209,10 @@ class Dispatcher:
             wait.computation = self._inflight.find(key)
             if wait.computation is not None:
                 lane.spared(finished=False)
+                wait.joined = True
                 continue
             wait.computation = self._inflight.open(key, lane.name)
+            lane.missed(shared=bool(key))
             fresh.append(wait.computation)
             opened.setdefault(lane.name, []).append((wait.computation.id, job, work))
         try:
@@ -224,6 +227,7 @@ class Dispatcher:
         for wait in waits:
             if wait.computation is not None:
                 self._inflight.attach(wait.computation, wait.waiter)
+        accounts.watch(waits, jobs, works)
         return waits
 
     def _collect(self, wait: Wait) -> Outcome:
@@ -288,12 +292,8 @@ class Dispatcher:
 
     def _make_beat(self, folder: Path | None, name: str) -> Callable[[], None]:
         if folder is None:
-            return _no_beat
+            return lambda: None
         heartbeat = Heartbeat(folder, f"model-{name}")
         self._heartbeats.append(heartbeat)
         heartbeat.beat()
         return heartbeat.beat
-
-
-def _no_beat() -> None:
-    """Nobody watches."""

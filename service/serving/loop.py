@@ -7,22 +7,19 @@ the loop itself, is a broken engine: it is reported once through `on_crash` and 
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from service import telemetry
 from service.engines.base import Engine, RowDone, RowText, RowWork, Streaming
 from service.errors import EngineFailed, Overloaded, PrecisError
 from service.records import Job, Outcome
+from service.serving.meter import Meter
 from service.serving.reading import Reading, Said
 from service.serving.running import Running, begin
 from service.serving.scheduler import Asker, QueuedRow, Scheduler
-from service.serving.speed import Speed
-from service.telemetry import LaneMetrics
-
-log = logging.getLogger(__name__)
 
 IDLE_BEAT_S = 1.0
 
@@ -69,8 +66,7 @@ class EngineLoop:
         self._cancelled: set[int] = set()
         self._stopping = False
         self._row_ids = itertools.count(1)
-        self._meter = LaneMetrics(name)
-        self._speed = Speed()
+        self._meter = Meter(name, engine)
         self._thread = threading.Thread(target=self._main, name=f"engine-{name}", daemon=True)
 
     # ---- called from the event loop's thread -------------------------------------------------------------------------
@@ -105,18 +101,18 @@ class EngineLoop:
                 self._refuse_late(rows, asker)
                 self._scheduler.offer(rows)
             except PrecisError as error:
-                self._meter.refused(error.code)
+                self._meter.metrics.refused(error.code)
                 raise
             now_s = time.monotonic()
             for computation_id, job, works in computations:
-                self._running[computation_id] = begin(job, works, now_s)
+                self._running[computation_id] = begin(job, works, now_s, asker.request)
                 if followed:
                     self._readings[computation_id] = Reading([work.segment for work in works])
             for row in rows:
                 row_ids = self._running[row.computation_id].row_ids
                 self._row_owner[row.row_id] = (row.computation_id, len(row_ids))
                 row_ids.append(row.row_id)
-            self._meter.queue(self._scheduler.queued_rows, self._scheduler.queued_cost)
+            self._meter.queue(self._scheduler, self._running)
             self._changed.notify()
         self.engine.interrupt()
 
@@ -124,13 +120,18 @@ class EngineLoop:
         """Work that would not be done in time is refused now, with when there is time for it; an idle engine tries."""
         if not self._scheduler.queued_rows:
             return
-        takes_s = self._speed.seconds_for(self._scheduler.ahead(asker, sum(row.work.cost for row in rows)))
+        takes_s = self._meter.seconds_for(self._scheduler, asker, sum(row.work.cost for row in rows))
         if takes_s > asker.remaining_s:
             raise Overloaded("the queue is too long for the time given", retry_after_s=takes_s - asker.remaining_s)
 
     def spared(self, *, finished: bool) -> None:
         """Count a job that needs no computation of its own: it joined one, or its result was kept."""
-        (self._meter.kept if finished else self._meter.coalesced)()
+        (self._meter.metrics.kept if finished else self._meter.metrics.coalesced)()
+
+    def missed(self, *, shared: bool) -> None:
+        """Count a job that is computed, `shared` where its result might have been kept."""
+        if shared:
+            self._meter.metrics.missed()
 
     def cancel(self, computation_id: int) -> None:
         """Drop a computation: its rows leave the batch before the next step and nothing is reported for it."""
@@ -158,6 +159,7 @@ class EngineLoop:
             while self._turn():
                 self._beat()
         except BaseException as error:  # noqa: BLE001 - whatever it is, callers must be told and the process must end
+            self._meter.metrics.broken()
             self._on_crash(self.name, error)
         else:
             self.engine.close()
@@ -166,38 +168,29 @@ class EngineLoop:
         """One round of admit, evict, step, settle. Returns False when the loop is to end."""
         with self._changed:
             if not self._scheduler.queued_rows and not self._cancelled and not self._row_owner and not self._stopping:
+                self._meter.idle()
                 self._changed.wait(IDLE_BEAT_S)
             if self._stopping:
                 return False
             evicted = self._drop_cancelled()
             taken = self._scheduler.take(self.engine.free_rows())
-            self._meter.queue(self._scheduler.queued_rows, self._scheduler.queued_cost)
-            now_s = time.monotonic()
-            for row in taken:
-                running = self._running[row.computation_id]
-                running.admitted_s = running.admitted_s or now_s
-            busy = len(self._row_owner) > self._scheduler.queued_rows
+            self._meter.admitted([self._running[row.computation_id] for row in taken])
+            self._meter.queue(self._scheduler, self._running)
+            queued = self._scheduler.queued_rows
+            busy = len(self._row_owner) > queued
         if evicted:
             self.engine.evict(evicted)
         if taken:
             self.engine.admit([(row.row_id, row.work) for row in taken])
-            self._meter.admitted(len(taken))
         if busy:
             started_s = time.monotonic()
             done = self.engine.step()
-            stepped_s = time.monotonic() - started_s
-            self._meter.stepped(stepped_s)
-            self._speed.worked(stepped_s, self._cost_of(done))
+            self._meter.stepped(time.monotonic() - started_s, done, self._running, self._row_owner, queued)
             if self._readings:
                 self._tell(self._written(), done)
             if done:
                 self._settle(done)
         return True
-
-    def _cost_of(self, done: Sequence[RowDone]) -> int:
-        """What the rows that ended had been priced at; rows that were cancelled meanwhile count for nothing."""
-        owners = (self._row_owner.get(row.row_id) for row in done)
-        return sum(self._running[owner[0]].costs[owner[1]] for owner in owners if owner is not None)
 
     def _drop_cancelled(self) -> list[int]:
         """Forget cancelled computations; returns their rows that the engine holds."""
@@ -214,7 +207,7 @@ class EngineLoop:
                 continue
             held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
             evicted += [row_id for row_id in held if row_id not in waiting]
-            self._meter.ended("cancelled", len(running.row_ids))
+            self._meter.metrics.ended("cancelled", len(running.row_ids))
         return evicted
 
     def _tell(self, written: Sequence[RowText], done: Sequence[RowDone]) -> None:
@@ -268,20 +261,19 @@ class EngineLoop:
             result, usage = self.engine.finish(running.job, running.outputs)
         except PrecisError as error:
             return Outcome(error=error, timing=timing)
-        except Exception:  # one job's output cannot be put together: that job's failure, not the engine's
-            log.exception("finish failed in engine %s", self.name)
-            self._meter.ended("failed", len(running.row_ids))
+        except Exception as error:  # noqa: BLE001 - one job's output cannot be put together: its failure alone
+            told = telemetry.logger().bind(engine=self.name, request_id=running.request)
+            told.error("an engine's outputs could not be put together", exc_info=error)
+            self._meter.metrics.ended("failed", len(running.row_ids))
             return Outcome(error=EngineFailed(f"the {self.name} engine failed on this item"), timing=timing)
-        self._meter.ended("finished", len(running.row_ids))
-        for check in result.checks:
-            self._meter.checked(check.check, check.action)
+        self._meter.finished(running, result, usage)
         return Outcome(result=result, timing=timing, usage=usage)
 
     def _abandon(self, computation_id: int, running: Running) -> list[int]:
         """A row failed: take its siblings out of the queue and return those in the engine."""
         del self._running[computation_id]
         self._readings.pop(computation_id, None)
-        self._meter.ended("failed", len(running.row_ids))
+        self._meter.metrics.ended("failed", len(running.row_ids))
         waiting = {row.row_id for row in self._scheduler.cancel(frozenset((computation_id,)))}
         held = [row_id for row_id in running.row_ids if self._row_owner.pop(row_id, None) is not None]
         return [row_id for row_id in held if row_id not in waiting]

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from service import telemetry
 from service.errors import BadRequest, Draining, Overloaded, PrecisError
 from service.events import Ended
+from service.observability import tracing
+from service.observability.call_metrics import SERVICE
 from service.records import Job, Outcome
-from service.serving import codec
+from service.serving import accounts, codec
 from service.serving.dispatcher import Dispatcher
 from service.serving.proto import model_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-SERVICE = "precis.v1.Model"
 # Without a limit from the client, no call outlives this.
 DEFAULT_REMAINING_S = 300.0
 
@@ -42,9 +45,11 @@ class ModelServer:
 
     Args:
         listen: `unix:PATH` or `HOST:PORT` (port 0 picks a free one).
+        slow_s: time of a job after which it is logged as slow.
     """
 
-    def __init__(self, listen: str) -> None:
+    def __init__(self, listen: str, slow_s: float = math.inf) -> None:
+        self._slow_s = slow_s
         self._dispatcher: Dispatcher | None = None
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
@@ -92,6 +97,10 @@ class ModelServer:
             await self._health.set(name, status)
 
     async def _run(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Any:
+        with _traced("Run", request, context):
+            return await self._answer(request, context)
+
+    async def _answer(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Any:
         dispatcher = await self._serving(request, context)
         known, outcomes = _jobs(request)
         if known:
@@ -104,10 +113,18 @@ class ModelServer:
                 )
             except PrecisError as error:
                 return await _refuse(context, error)
-            outcomes.update((index, outcome) for (index, _), outcome in zip(known, done, strict=True))
+            for (index, job), outcome in zip(known, done, strict=True):
+                outcomes[index] = outcome
+                accounts.note(job, outcome, self._slow_s)
         return pb.RunReply(outcomes=[codec.outcome_to_message(outcomes[index]) for index in sorted(outcomes)])
 
     async def _stream(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[pb.StreamReply]:
+        with _traced("Stream", request, context):
+            async with contextlib.aclosing(self._tell(request, context)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def _tell(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> AsyncGenerator[pb.StreamReply]:
         dispatcher = await self._serving(request, context)
         known, outcomes = _jobs(request)
         for index, outcome in outcomes.items():
@@ -123,6 +140,8 @@ class ModelServer:
         async with contextlib.aclosing(events):
             try:
                 async for event in events:
+                    if isinstance(event, Ended):
+                        accounts.note(known[event.job][1], event.outcome, self._slow_s)
                     yield codec.event_to_message(replace(event, job=known[event.job][0]))
             except PrecisError as error:
                 await _refuse(context, error)
@@ -139,6 +158,18 @@ class ModelServer:
         if self._dispatcher is None:
             return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
         return codec.catalogue_to_message(self._dispatcher.catalogue, products=request.products)
+
+
+def _traced(method: str, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> tracing.Span:
+    """The span of a call; from here on the lines of its task carry the ids of its caller's request."""
+    span = tracing.span(
+        f"{SERVICE}/{method}",
+        {"rpc.system": "grpc", "rpc.service": SERVICE, "rpc.method": method, "precis.request_id": request.request_id},
+        kind=tracing.SERVER,
+        carrier=tracing.incoming(context.invocation_metadata()) if tracing.on() else {},
+    )
+    telemetry.bind_request(request.request_id, span.ids())
+    return span
 
 
 def _jobs(request: pb.RunRequest) -> tuple[list[tuple[int, Job]], dict[int, Outcome]]:

@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 
 from cachetools import TTLCache
 
+from service.observability import cache_metrics
 from service.records import Job, Outcome, SummaryResult, Timing
 from service.serving.inflight import shared_key
 
 # What an entry takes beside its texts, and each of its sentences: measured with tracemalloc, rounded up.
 _ENTRY_BYTES = 600
 _PART_BYTES = 100
+
+
+class _Counted(TTLCache[bytes, Outcome]):
+    def popitem(self) -> tuple[bytes, Outcome]:
+        """Make room by the one that was used longest ago."""
+        cache_metrics.evicted()
+        return super().popitem()
 
 
 class Results:
@@ -27,7 +35,7 @@ class Results:
     """
 
     def __init__(self, max_bytes: int, max_age_s: float) -> None:
-        self._kept: TTLCache[bytes, Outcome] = TTLCache(max_bytes, max_age_s, getsizeof=size_of)
+        self._kept = _Counted(max_bytes, max_age_s, getsizeof=size_of)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -41,6 +49,7 @@ class Results:
         if outcome.result is None or not key or size_of(outcome) > self._kept.maxsize:
             return
         self._kept[key] = replace(outcome, timing=Timing())
+        cache_metrics.holds(len(self._kept), self._kept.currsize)
 
 
 def size_of(outcome: Outcome) -> int:

@@ -12,11 +12,12 @@ from service.serving.reading import Said
 
 
 class Wait:
-    """One caller's wait for one job."""
+    """One caller's wait for one job; `joined` when the computation was there before."""
 
     def __init__(self, future: asyncio.Future[Outcome]) -> None:
         self.future = future
         self.computation: Computation | None = None
+        self.joined = False
         self.waiter: Waiter = partial(_answer, future)
 
 

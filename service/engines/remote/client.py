@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -21,6 +22,7 @@ from service.engines.remote.reply import Garbage, Reply, ReplyBuilder, ServerFau
 from service.engines.remote.retries import Budget, backoff_s, retry_after_s
 from service.engines.remote.sse import EventReader, TooMuch
 from service.errors import EngineFailed, Overloaded, PrecisError, Unavailable
+from service.observability import remote_metrics
 
 log = logging.getLogger(__name__)
 # It would log the address of every request.
@@ -118,13 +120,26 @@ class ChatClient:
         return True
 
     async def ask(self, prompt: Prompt) -> Reply:
-        """Return the model's answer, complete.
+        """Return the model's answer, complete; counted and timed, the wait for its turn included.
 
         Raises:
             Unavailable: the server cannot be reached or is in trouble.
             Overloaded: it has too much to do.
             EngineFailed: it refuses the request, talks nonsense, or takes too long.
         """
+        started_s = time.monotonic()
+        code = "cancelled"
+        try:
+            reply = await self._asked(prompt)
+            code = "ok"
+            return reply
+        except PrecisError as error:
+            code = error.code
+            raise
+        finally:
+            remote_metrics.answered(code, time.monotonic() - started_s)
+
+    async def _asked(self, prompt: Prompt) -> Reply:
         async with self._slots:
             deadline_s = asyncio.get_running_loop().time() + self._server.total_s
             attempt = 0
@@ -141,6 +156,7 @@ class ChatClient:
                     late = asyncio.get_running_loop().time() + wait_s >= deadline_s
                     if attempt > self._server.retries or late or not self._budget.spend():
                         raise failure.error from None
+                    remote_metrics.retried(failure.error.code)
                     await asyncio.sleep(wait_s)
                     continue
                 self._unknown = unknown

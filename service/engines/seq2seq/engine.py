@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.engines.base import RowDone, RowText, RowWork
+from service.engines.base import Measures, RowDone, RowText, RowWork
 from service.engines.seq2seq import guards
 from service.engines.seq2seq.assembly import Output, Row, RowMaker, summarized, translated
 from service.engines.seq2seq.attempts import Attempt, Decoding, failed, judge, lost
@@ -169,6 +169,12 @@ class Seq2SeqEngine:
         """The new text of followed rows; a row that is decoded again is silent until that has ended."""
         told, self._told = self._told, []
         return told
+
+    def measures(self) -> Measures:
+        """Of the last step; a row that is decoded again has had its first token."""
+        did = self._runner.measures
+        began = tuple(key for key in did.began if key in self._rows and not self._rows[key].attempts)
+        return replace(did, began=began)
 
     def evict(self, row_ids: Sequence[int]) -> None:
         """Forget rows."""

@@ -6,6 +6,7 @@ token further. Which tokens are written is decided in `policies`; caches live in
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from service.engines.base import Measures
 from service.engines.seq2seq import policies
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.model import Seq2SeqModel
@@ -77,6 +79,7 @@ class Runner:
         self._live: dict[int, _Request] = {}
         self._lanes: dict[tuple[int, int], Lane] = {}
         self._held: dict[int, int] = {}
+        self.measures = Measures()
 
     @property
     def busy(self) -> bool:
@@ -126,23 +129,41 @@ class Runner:
 
     @torch.inference_mode()
     def step(self) -> list[Finished]:
-        """Go one step and return the requests that ended."""
-        self._prefill()
-        return self._decode() if self._live else []
+        """Go one step and return the requests that ended; `measures` tells of it."""
+        began_s = time.perf_counter()
+        before = set(self._live)
+        tokens = self._prefill()
+        read_s = time.perf_counter()
+        first = tuple(key for key in self._live if key not in before)
+        rows = sum(lane.rows for lane in self._lanes.values())
+        sizes = [lane.sizes for lane in self._lanes.values()]
+        done = self._decode() if self._live else []
+        self.measures = Measures(
+            read_s - began_s,
+            time.perf_counter() - read_s,
+            tokens,
+            rows,
+            sum(own for own, _ in sizes),
+            sum(cross for _, cross in sizes),
+            first,
+        )
+        return done
 
     # ---- encoder -----------------------------------------------------------------------------------------------------
 
-    def _prefill(self) -> None:
+    def _prefill(self) -> int:
+        """Take waiting requests some way through the encoder; returns the padded tokens that went through all of it."""
         if self._encoding is None and self._waiting:
             batch = self._next_batch()
             self._encoding = (self._model.start([request.source for request in batch]), batch)
         if self._encoding is None:
-            return
+            return 0
         run, batch = self._encoding
         layers = self._model.spec.encoder_layers
         count = max(1, layers * self._budget.step_tokens // run.tokens) if self._live else layers
+        went = max(1, run.tokens * min(count, layers) // layers)
         if not self._model.advance(run, count):
-            return
+            return went
         self._encoding = None
         cross = self._model.cross(run)
         for place, request in enumerate(batch):
@@ -153,6 +174,7 @@ class Runner:
                 lane = self._lanes[request.lane] = Lane(self._model.cache_shape, request.width, request.lane[0])
             lane.join(request.key, cross[place], len(request.source))
             self._live[request.key] = request
+        return went
 
     def _next_batch(self) -> list[_Request]:
         """The request that waits longest, and others of about its length while the budget holds."""

@@ -62,6 +62,11 @@ class Lane:
         """Rows of the live requests."""
         return len(self.keys) * self.width
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the keys and values of rows and of their sources."""
+        return self._own.data.nbytes, self._cross.data.nbytes
+
     def join(self, key: int, cross: Tensor, length: int) -> None:
         """Take a request in, behind the others.
 
