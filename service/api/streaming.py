@@ -69,6 +69,7 @@ class _Worker:
     def run(self, task: Task, context: CallContext, progress: Progress) -> None:
         """Do the task and end the stream, whatever happens."""
         error: PrecisError | None = None
+        unexpected: Exception | None = None
         whole = False
         try:
             done = task(context, progress)
@@ -78,9 +79,10 @@ class _Worker:
         except PrecisError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001 - told to the caller, whatever it is
-            telemetry.logger().error("unexpected failure", exc_info=raised)
-            error = problems.INTERNAL
+            error, unexpected = problems.INTERNAL, raised
         self.end(error, whole=whole)
+        if unexpected is not None:
+            telemetry.logger().error("unexpected failure", exc_info=unexpected)
 
     def end(self, error: PrecisError | None, *, whole: bool = False) -> None:
         """End the stream; `whole`: there is a result, even if the caller has gone before it came."""
