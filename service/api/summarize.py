@@ -9,6 +9,7 @@ from flask import Response
 from service.api import guards, streaming, work
 from service.api.context import services
 from service.api.replies import SummarizeReplyShape
+from service.api.replies_events import SUMMARIZE_EVENTS
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas import SummarizeBody
 from service.api.telling import SummaryEvents
@@ -32,6 +33,7 @@ _ARTICLE = (
         summary="Summarize an article and translate the summary",
         request=SummarizeBody,
         reply=SummarizeReplyShape,
+        events=SUMMARIZE_EVENTS,
         errors=(*BODY_ERRORS, "no_text", "unsupported_language", "unavailable", "deadline"),
         examples={
             "short": {"text": _ARTICLE},

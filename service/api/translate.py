@@ -9,6 +9,7 @@ from flask import Response
 from service.api import guards, streaming, work
 from service.api.context import services
 from service.api.replies import TranslateReplyShape
+from service.api.replies_events import TRANSLATE_EVENTS
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas import TranslateBody
 from service.api.telling import TranslationEvents
@@ -25,6 +26,7 @@ resource = Resource("translate", __name__)
         summary="Translate texts into one language or several",
         request=TranslateBody,
         reply=TranslateReplyShape,
+        events=TRANSLATE_EVENTS,
         errors=(*BODY_ERRORS, "no_text", "unsupported_language", "unavailable", "deadline"),
         examples={
             "one": {"text": "The library is open again.", "source": "en", "target": "es"},

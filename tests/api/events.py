@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
 
 EVENTS = "text/event-stream"
 
@@ -38,6 +41,13 @@ def checked(body: bytes) -> list[Event]:
     events = read(body)
     assert [event.data["seq"] for event in events] == list(range(len(events)))
     assert [event.name in ("result", "error") for event in events] == [False] * (len(events) - 1) + [True]
+    return events
+
+
+def shaped(events: list[Event], shapes: Mapping[str, type[BaseModel]]) -> list[Event]:
+    """The same, each of them being of the shape that is documented for its name."""
+    for event in events:
+        shapes[event.name].model_validate_json(json.dumps(event.data))
     return events
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from service import telemetry
 from service.api.app import create_app
+from service.api.replies_events import SUMMARIZE_EVENTS, TRANSLATE_EVENTS
 from service.config import Settings
 from service.engines.extractive.engine import ExtractiveEngine
 from service.engines.fake import FakeEngine
@@ -20,7 +23,7 @@ from service.serving.inproc import InprocBackend
 from service.serving.sharing import Sharing
 from tests.api.callers import BEARER, GOOD, Make, making, table
 from tests.api.conftest import Bench
-from tests.api.events import EVENTS, checked, read, summary_text, timeless
+from tests.api.events import EVENTS, checked, read, shaped, summary_text, timeless
 from tests.api.fakes import TEXT
 
 SUMMARIZE, TRANSLATE = "/v1/summarize", "/v1/translate"
@@ -30,6 +33,12 @@ ARTICLE = (
     "The council paid 3 million euros 🌉 of the bill; readers gave the rest. "
     "Ms Ellen Hart, who has run the library since 2011, said that the smell of wet paper was gone."
 )
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """Logs as the service writes them: tracebacks for people take seconds."""
+    telemetry.configure_logging("api", "info", io.StringIO())
 
 
 @pytest.fixture
@@ -141,7 +150,7 @@ def test_the_result_is_the_reply_of_the_request_that_does_not_stream(
 ) -> None:
     """All fields but time and id; deltas put together are the text, in the pieces of its sentences."""
     body = {"text": ARTICLE, "offsets": unit, **wishes}
-    events = checked(stream(real, SUMMARIZE, body).data)
+    events = shaped(checked(stream(real, SUMMARIZE, body).data), SUMMARIZE_EVENTS)
     reply = real.post(SUMMARIZE, json=body).json
     result = events[-1].data["result"]
     assert timeless(result) == timeless(reply)
@@ -165,12 +174,22 @@ def test_the_result_is_the_reply_of_the_request_that_does_not_stream(
 )  # fmt: skip
 def test_translations_are_those_of_the_request_that_does_not_stream(real: Any, body: dict[str, Any]) -> None:
     """All fields but time and id, failures of single targets included; each is told once."""
-    events = checked(stream(real, TRANSLATE, body).data)
+    events = shaped(checked(stream(real, TRANSLATE, body).data), TRANSLATE_EVENTS)
     reply = real.post(TRANSLATE, json=body).json
     assert timeless(events[-1].data["result"]) == timeless(reply)
     told = {event.data["index"]: event.data["translation"] for event in events if event.name == "translation"}
     assert len(events) == len(reply["languages"]) + len(reply["translations"]) + 1
     assert [told[index] for index in range(len(told))] == reply["translations"]
+
+
+def test_streams_are_documented(bench: Bench) -> None:
+    """/openapi.json tells of the media type and of the shape of each event."""
+    document = bench.client.get("/openapi.json").json
+    for path, events in ((SUMMARIZE, SUMMARIZE_EVENTS), (TRANSLATE, TRANSLATE_EVENTS)):
+        told = document["paths"][path]["post"]["responses"]["200"]["content"][EVENTS]
+        assert told["schema"]["type"] == "string"
+        assert list(told["x-event-schemas"]) == list(events)
+    assert EVENTS not in document["paths"]["/v1/detect"]["post"]["responses"]["200"]["content"]
 
 
 # ---- failures --------------------------------------------------------------------------------------------------------
@@ -215,7 +234,7 @@ def test_a_failure_after_that_is_the_last_event(bench: Bench, error: Exception, 
     bench.pipeline.gates["summary"] = threading.Event()
     reply = bench.client.post(SUMMARIZE, json=GOOD, headers={"Accept": EVENTS, "X-Request-Id": "abc"})
     bench.pipeline.gates["summary"].set()
-    events = checked(reply.data)
+    events = shaped(checked(reply.data), SUMMARIZE_EVENTS)
     assert [event.name for event in events] == ["language", "summary.delta", "summary", "error"]
     problem = events[-1].data["error"]
     assert (problem["code"], problem["request_id"], problem["status"] >= 500) == (code, "abc", True)
