@@ -54,6 +54,9 @@ class ServingSettings(BaseModel):
     dialects: str = Field(
         "", description="other services' APIs to speak as well: `libretranslate`, `deepl`, `huggingface`"
     )
+    stream_keepalive_s: float = Field(
+        10, ge=0.1, le=300, description="time without an event after which a stream gets a comment"
+    )
     trust_request_id: bool = Field(True, description="take `X-Request-Id` from the caller when it is well formed")
 
     # limits
@@ -63,6 +66,9 @@ class ServingSettings(BaseModel):
     max_texts: int = Field(100, ge=1, le=1000, description="texts of one translate or detect request")
     max_batch_items: int = Field(100, ge=1, le=1000, description="items of one batch")
     batch_concurrency: int = Field(8, ge=1, le=64, description="items of one batch that run at a time")
+    max_streams: int = Field(
+        256, ge=1, le=10_000, description="open event streams of one worker, beside its `PRECIS_API_THREADS`"
+    )
     max_queued_rows: int = Field(1000, ge=1, description="rows waiting for one engine; 429 beyond it")
     max_queued_cost: int = Field(
         8_000_000, ge=1, description="cost waiting for one engine, in characters or padded tokens; 429 beyond it"

@@ -29,6 +29,7 @@ from service.api.context import EXTENSION, Call, PipelineLike, Services, service
 from service.api.metering import MeteredPipeline
 from service.api.resource import Resource
 from service.api.stores import Callers
+from service.api.stream_slots import Streams
 from service.config import Settings
 from service.telemetry import HttpMetrics
 
@@ -84,6 +85,7 @@ def create_app(
         refusing=refusing or draining,
         live=live,
         metrics=HttpMetrics(lambda tag: languages.canonical(tag) == tag, by_caller=settings.metrics_by_key),
+        streams=Streams(settings.max_streams),
     )
     problems.register(app)
     app.before_request(guards.begin)

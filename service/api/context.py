@@ -10,9 +10,11 @@ from typing import Any, Protocol, cast
 
 from flask import current_app
 
+from service.api.stream_slots import Streams
 from service.config import Settings
 from service.observability.stages import Times
 from service.observability.tracing import Span
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import (
     DetectReply,
     DetectRequest,
@@ -31,12 +33,12 @@ EXTENSION = "precis"
 class PipelineLike(Protocol):
     """What the API asks of the pipeline."""
 
-    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
-        """Summarize one article and translate the summary."""
+    def summarize(self, request: SummarizeRequest, context: CallContext, progress: Progress = SILENT) -> SummarizeReply:
+        """Summarize one article and translate the summary; `progress` is told how far it is."""
         ...
 
-    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
-        """Translate every text into every target."""
+    def translate(self, request: TranslateRequest, context: CallContext, progress: Progress = SILENT) -> TranslateReply:
+        """Translate every text into every target; `progress` is told how far it is."""
         ...
 
     def detect(self, request: DetectRequest) -> DetectReply:
@@ -70,6 +72,7 @@ class Services:
     refusing: Callable[[], bool]
     live: Callable[[], bool]
     metrics: HttpMetrics
+    streams: Streams
 
 
 @dataclass(slots=True)

@@ -21,10 +21,12 @@ from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from service import config
-from service.api import edge_reply
+from service.api import edge_reply, edge_stream
 from service.api.edge_buffer import RawRequest
 from service.api.edge_conn import ClientGone, Conn
 from service.api.edge_loop import EdgeLoop
+from service.api.event_stream import EventStream
+from service.errors import Draining
 from service.heartbeat import Heartbeat
 from service.telemetry import HttpMetrics
 
@@ -34,6 +36,8 @@ _TICK_S = 1.0
 _STOP_IDLE_S = 0.5
 _STOP_READING_S = 2.0
 _ACCEPT_PAUSE_S = 0.5
+# So long before the end of the drain streams that are still open are told of it.
+_STOP_STREAMS_S = 3.0
 # A worker whose threads are all taken leaves new connections to the others for this long before it takes them itself.
 _YIELD_S = 0.01
 
@@ -117,8 +121,12 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
             listener.close()
         self.loop.hurry(_STOP_READING_S, _STOP_IDLE_S)
         end = time.monotonic() + self.settings.drain_timeout_s
+        last_s = end - min(_STOP_STREAMS_S, self.settings.drain_timeout_s / 4)
         while self.loop.count and time.monotonic() < end:
             self._turn()
+            if time.monotonic() >= last_s:
+                for stream in [conn.stream for conn in self.loop.streaming if conn.stream is not None]:
+                    stream.stop(Draining("the service is shutting down; send the request again"))
         self.loop.close_all()
         self.tpool.shutdown(wait=False)
         self.poller.close()
@@ -162,20 +170,21 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve(self, conn: Conn, complete_s: float) -> None:
         """Answer one request, in a thread of the pool."""
-        keep = False
+        keep: bool | None = False
         self._metrics.waited(time.monotonic() - complete_s)
         try:
             keep = self.handle(conn)
         finally:
-            self.method_queue.defer(self.loop.finished, conn, keep)
+            if keep is not None:
+                self.method_queue.defer(self.loop.finished, conn, keep)
 
     # -- requests, in threads of the pool
 
-    def handle(self, conn: Conn) -> bool:
+    def handle(self, conn: Conn) -> bool | None:
         """Parse and answer a complete request.
 
         Returns:
-            Whether the connection stays open.
+            Whether the connection stays open; None when the reply goes on by itself.
         """
         raw = conn.request
         if raw is None:
@@ -204,7 +213,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         except ClientGone as error:
             self.log.debug("client gone: %s", error)
 
-    def handle_request(self, req: Any, conn: Conn) -> bool:
+    def handle_request(self, req: Any, conn: Conn) -> bool | None:
         """Call the application and send what it returns; as the parent's, without what only open sockets need."""
         # The main loop has sent it, when it was still of use.
         req._expected_100_continue = False
@@ -216,6 +225,10 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
             items = self.wsgi(environ, resp.start_response)
             if not self.alive:
                 resp.force_close()
+            if (stream := edge_stream.behind(resp, environ)) is not None:
+                self._hand_over(stream, resp, items, conn)
+                items = None
+                return None
             for item in items:
                 resp.write(item)
             resp.close()
@@ -231,6 +244,18 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
             if hasattr(items, "close"):
                 items.close()
         return not resp.should_close()
+
+    def _hand_over(self, stream: EventStream, resp: Any, items: Any, conn: Conn) -> None:
+        """Let the thread behind a stream write the reply, and this one go."""
+        resp.send_headers()
+
+        def finish() -> None:
+            keep = edge_stream.close(stream, resp, items)
+            self.method_queue.defer(self.loop.finished, conn, keep)
+
+        conn.stream = stream
+        self.method_queue.defer(self.loop.streams, conn)
+        stream.connect(resp.write, finish)
 
 
 def _set_body(req: Any, raw: RawRequest) -> None:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from service.api.edge_buffer import RawRequest, RequestBuffer
+from service.api.event_stream import EventStream
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -26,6 +27,14 @@ class EdgeSocket(socket.socket):
     """
 
     write_timeout_s: float = 15.0
+
+    @classmethod
+    def of(cls, sock: socket.socket, write_timeout_s: float) -> EdgeSocket:
+        """Take over an accepted socket; a client may take so many seconds over what is sent at a time."""
+        made = cls(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        made.setblocking(False)
+        made.write_timeout_s = write_timeout_s
+        return made
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send everything.
@@ -67,7 +76,7 @@ class State(enum.Enum):
 
 
 class Conn:
-    """A connection. Everything but `sock` and `request` belongs to the main loop alone.
+    """A connection. Everything but `sock`, `request` and `stream` belongs to the main loop alone.
 
     Args:
         sock: the client's socket.
@@ -83,6 +92,7 @@ class Conn:
         self.buffer = buffer
         self.state = State.READING
         self.request: RawRequest | None = None
+        self.stream: EventStream | None = None  # the events it is being answered with
         self.deadline = 0.0  # CLOCK_MONOTONIC, seconds
         self.counted = 0  # bytes of the worker's budget it holds
         self.drained = 0  # bytes thrown away while closing

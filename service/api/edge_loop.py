@@ -28,12 +28,6 @@ _LINGER_BYTES = 1024 * 1024
 # A request younger than this is not given up to make room for a new connection.
 _FAIR_READ_S = 1.0
 
-_REFUSALS = {
-    Verdict.HEAD_TOO_LARGE: edge_reply.HEAD_TOO_LARGE,
-    Verdict.BODY_TOO_LARGE: edge_reply.PAYLOAD_TOO_LARGE,
-    Verdict.MALFORMED: edge_reply.MALFORMED,
-}
-
 
 class EdgeLoop:
     """All connections of one worker.
@@ -64,6 +58,7 @@ class EdgeLoop:
         self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
         self._held = 0
         self.busy = 0  # threads at work
+        self.streaming: dict[Conn, None] = {}  # replies that write themselves, on threads of their own
         self._scratch = memoryview(bytearray(_RECV_BYTES))
         # Every connection in one of these has been given the same time, so each dict is in the order of deadlines.
         self._reading: dict[Conn, None] = {}
@@ -75,7 +70,8 @@ class EdgeLoop:
     @property
     def count(self) -> int:
         """Open connections."""
-        return len(self._reading) + len(self._idle) + len(self._closing) + len(self._queued) + self.busy
+        held = (self._reading, self._idle, self._closing, self._queued, self.streaming)
+        return sum(map(len, held)) + self.busy
 
     def has_room(self) -> bool:
         """Whether one more connection may be accepted, perhaps at the cost of another; see `make_room`."""
@@ -85,8 +81,7 @@ class EdgeLoop:
         """Close a connection nobody would miss if the limit is reached; False when there is none."""
         if self.count < self._settings.api_connections:
             return True
-        conn = self._dispensable()
-        if conn is None:
+        if (conn := self._dispensable()) is None:
             return False
         if conn.state is State.READING and conn.buffer.size:
             self._refuse(conn, edge_reply.TIMEOUT)
@@ -106,9 +101,7 @@ class EdgeLoop:
 
     def add(self, sock: socket.socket, client: Any, server: Any) -> None:
         """Take over an accepted connection."""
-        edge = EdgeSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        edge.setblocking(False)
-        edge.write_timeout_s = self._settings.read_timeout_s
+        edge = EdgeSocket.of(sock, self._settings.read_timeout_s)
         conn = Conn(edge, client, server, RequestBuffer(MAX_HEAD_BYTES, self._settings.max_body_bytes))
         self._arm(conn)
         self._expect(conn)
@@ -122,6 +115,12 @@ class EdgeLoop:
         elif conn.state is not State.CLOSED:
             self._peek(conn)
 
+    def streams(self, conn: Conn) -> None:
+        """Let a reply go on by itself: the thread of its request is free."""
+        self.busy -= 1
+        self.streaming[conn] = None
+        self._start_queued()
+
     def finished(self, conn: Conn, keep: bool) -> None:
         """Take a connection back from its thread.
 
@@ -129,8 +128,11 @@ class EdgeLoop:
             conn: the connection.
             keep: whether the reply said that it stays open.
         """
-        self.busy -= 1
-        conn.request = None
+        if conn in self.streaming:
+            del self.streaming[conn]
+        else:
+            self.busy -= 1
+        conn.request = conn.stream = None
         self._start_queued()
         if not keep:
             self._linger(conn)
@@ -183,8 +185,7 @@ class EdgeLoop:
         conn.sock.close()
 
     def _receive(self, conn: Conn) -> None:
-        got = conn.receive(self._scratch)
-        if not got:
+        if not (got := conn.receive(self._scratch)):
             if got == 0:
                 self.close(conn)
             return
@@ -199,7 +200,7 @@ class EdgeLoop:
         if verdict is Verdict.COMPLETE or verdict is Verdict.SUSPECT:
             self._admit(conn)
         elif verdict is not Verdict.MORE:
-            self._refuse(conn, _REFUSALS[verdict])
+            self._refuse(conn, edge_reply.BY_VERDICT[verdict])
         elif not self._fits(conn):
             self._refuse(conn, edge_reply.OVERLOADED)
         elif conn.buffer.wants_continue and not conn.continued:
@@ -228,6 +229,7 @@ class EdgeLoop:
             self._queued[conn] = None
 
     def _run(self, conn: Conn) -> None:
+        self._queued.pop(conn, None)
         self._forget_bytes(conn)
         conn.state = State.BUSY
         self.busy += 1
@@ -235,9 +237,7 @@ class EdgeLoop:
 
     def _start_queued(self) -> None:
         while self._queued and self.busy < self._threads:
-            conn = next(iter(self._queued))
-            del self._queued[conn]
-            self._run(conn)
+            self._run(next(iter(self._queued)))
 
     def _peek(self, conn: Conn) -> None:
         """Something came while a request is waiting or being answered: the next request, or the client has closed.

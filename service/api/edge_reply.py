@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from service.api import problems
+from service.api.edge_buffer import Verdict
 from service.api.guards import new_id
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -45,6 +46,12 @@ OVERLOADED = Refusal(429, "overloaded", "Too many requests are waiting; nothing 
 HEAD_TOO_LARGE = Refusal(431, "bad_request", "The header fields are too large.")
 FAILED = Refusal(500, "engine_failed", "The request could not be answered.")
 UNKNOWN_CODING = Refusal(501, "bad_request", "The only transfer coding that is understood is chunked.")
+
+BY_VERDICT = {
+    Verdict.HEAD_TOO_LARGE: HEAD_TOO_LARGE,
+    Verdict.BODY_TOO_LARGE: PAYLOAD_TOO_LARGE,
+    Verdict.MALFORMED: MALFORMED,
+}
 
 
 def request_id_of(head: bytes, trusted: bool) -> str:

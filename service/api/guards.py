@@ -23,6 +23,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DEADLINE = re.compile(r"[0-9]{1,12}")
 _CHUNK = 64 * 1024
+EVENTS = "text/event-stream"
 
 
 def new_id() -> str:
@@ -63,16 +64,26 @@ def _span(call: Call) -> tracing.Span:
     )
 
 
-def json_body() -> bytes:
+def wants_stream() -> bool:
+    """Whether this request asks for events: it names them, and likes them no less than JSON."""
+    accepted = request.accept_mimetypes
+    named = [quality for kind, quality in accepted if kind.partition(";")[0].strip().lower() == EVENTS]
+    return bool(named) and max(named) > 0 and max(named) >= accepted["application/json"]
+
+
+def json_body(*, streams: bool = False) -> bytes:
     """The body of this request, after every check that can be made without parsing it.
 
+    Args:
+        streams: events can be told of what is asked for.
     Raises:
         Draining: new work is turned away.
         UnsupportedMediaType: not JSON, or compressed.
         PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
         BadRequest: a header asks for what does not exist, or the body ended early.
     """
-    _refuse_unknown_wishes()
+    if not streams and wants_stream() and not request.accept_mimetypes.accept_json:
+        raise BadRequest("this is answered as JSON only, not as `text/event-stream`", field="Accept")
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send the body as `Content-Type: application/json`")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
@@ -136,13 +147,6 @@ def deadline_s() -> float:
             raise BadRequest(f"`X-Deadline-Ms` must be a whole number from 1 to {longest}", field="X-Deadline-Ms")
         seconds = int(wish) / 1000
     return call.started + seconds
-
-
-def _refuse_unknown_wishes() -> None:
-    environ = request.environ
-    accept = environ.get("HTTP_ACCEPT", "")
-    if "event-stream" in accept.lower() and not request.accept_mimetypes.accept_json:
-        raise BadRequest("streaming (`Accept: text/event-stream`) is not supported yet", field="Accept")
 
 
 def _read(serving: Services) -> bytes:

@@ -1,7 +1,9 @@
 """`Idempotency-Key`: the same request sent twice is answered once, and its reply given again.
 
-Kept are successful replies only: what failed may be tried again with the same key, also with a better body. A reply
-that streams is not kept. Source: draft-ietf-httpapi-idempotency-key-header.
+Kept are successful replies only: what failed may be tried again with the same key, also with a better body. Of a stream
+all events are kept when it has come to its result, and told again at once.
+
+Source: draft-ietf-httpapi-idempotency-key-header.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from service.errors import BadRequest, IdempotencyConflict, Unavailable
 REPLAY_HEADER = "Idempotent-Replay"
 
 _KEY = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
-_MOST_KEPT_BYTES = 8 * 1024 * 1024
+MOST_KEPT_BYTES = 8 * 1024 * 1024
 # Shorter than any wait for another request would be.
 _JOINED_AFTER_S = 0.02
 
@@ -51,8 +53,12 @@ def _begin(store: Store, given: str) -> Response | None:
     call: Call = g.call
     name = _digest(call.caller, match[1] or match[2])
     environ = request.environ
-    streams = "event-stream" in environ.get("HTTP_ACCEPT", "")
-    asked = (request.path, environ.get("QUERY_STRING", ""), environ.get("CONTENT_TYPE", ""), str(streams))
+    asked = (
+        request.path,
+        environ.get("QUERY_STRING", ""),
+        environ.get("CONTENT_TYPE", ""),
+        str(guards.wants_stream()),
+    )
     fingerprint = _digest(*asked, guards.raw_body())
     started_s = time.monotonic()
     try:
@@ -82,24 +88,35 @@ def _digest(*parts: str | bytes) -> bytes:
 
 
 def _keep(response: Response) -> Response:
-    claim: Claim | None = g.pop("claim", None)
+    claim = take_claim()
     if claim is None:
         return response
     whole = not response.is_streamed and 200 <= response.status_code < 300
     body = response.get_data() if whole else b""
-    if not whole or len(body) > _MOST_KEPT_BYTES:
+    if not whole or len(body) > MOST_KEPT_BYTES:
         claim.drop()
         return response
-    try:
-        claim.keep(Kept(response.status_code, response.content_type, body))
-        access_metrics.idempotent("kept")
-    except Unavailable as error:
-        _lost(error)
+    keep(claim, response.status_code, response.content_type, body)
     return response
 
 
-def _drop(_error: BaseException | None) -> None:
+def take_claim() -> Claim | None:
+    """The right to answer first, if this request has it; from now on the caller keeps or drops it."""
     claim: Claim | None = g.pop("claim", None)
+    return claim
+
+
+def keep(claim: Claim, status: int, content_type: str, body: bytes) -> None:
+    """Keep a reply for who sends the request again."""
+    try:
+        claim.keep(Kept(status, content_type, body))
+        access_metrics.idempotent("kept")
+    except Unavailable as error:
+        _lost(error)
+
+
+def _drop(_error: BaseException | None) -> None:
+    claim = take_claim()
     if claim is not None:
         claim.drop()
 

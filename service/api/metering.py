@@ -8,6 +8,7 @@ from typing import TypeVar
 from service.api.access import Access, current_entry, refusal
 from service.api.context import PipelineLike
 from service.api.limits import Verdict
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import (
     DetectReply,
     DetectRequest,
@@ -26,30 +27,34 @@ class MeteredPipeline:
     """A pipeline that charges its callers' keys.
 
     An article counts once, whatever its summary is translated into; a text to translate counts for each target. What
-    fails is not charged.
+    fails is not charged, unless the caller was told some of it before.
     """
 
     def __init__(self, pipeline: PipelineLike, access: Access) -> None:
         self._pipeline = pipeline
         self._access = access
 
-    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+    def summarize(self, request: SummarizeRequest, context: CallContext, progress: Progress = SILENT) -> SummarizeReply:
         """As the pipeline's.
 
         Raises:
             RateLimited: the key's characters are used up.
         """
         sent = len(request.text or "") + len(request.html or "")
-        return self._charged(context.caller, sent, lambda: self._pipeline.summarize(request, context))
+        return self._charged(
+            context.caller, sent, lambda: self._pipeline.summarize(request, context, progress), progress
+        )
 
-    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+    def translate(self, request: TranslateRequest, context: CallContext, progress: Progress = SILENT) -> TranslateReply:
         """As the pipeline's.
 
         Raises:
             RateLimited: the key's characters are used up.
         """
         sent = sum(map(len, request.texts)) * len(request.targets)
-        return self._charged(context.caller, sent, lambda: self._pipeline.translate(request, context))
+        return self._charged(
+            context.caller, sent, lambda: self._pipeline.translate(request, context, progress), progress
+        )
 
     def detect(self, request: DetectRequest) -> DetectReply:
         """As the pipeline's.
@@ -69,12 +74,12 @@ class MeteredPipeline:
         """As the pipeline's."""
         return self._pipeline.models()
 
-    def _charged(self, caller: str, characters: int, work: Callable[[], R]) -> R:
+    def _charged(self, caller: str, characters: int, work: Callable[[], R], progress: Progress = SILENT) -> R:
         charge(self._access, caller, characters)
         try:
             return work()
         except BaseException:
-            if caller:
+            if caller and not progress.told:
                 self._access.limiter.refund(caller, characters)
             raise
 

@@ -8,12 +8,13 @@ Source: OpenAPI Specification 3.1.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service.api.guards import EVENTS
 from service.api.problems import MEDIA_TYPE, TABLE, TYPE_BASE
 from service.api.replies_about import ProblemShape
 from service.api.resource import Operation
@@ -43,7 +44,7 @@ def document(operations: Iterable[Operation], settings: Settings) -> Object:
     served = list(operations)
     models: list[type[BaseModel]] = [ProblemShape]
     for operation in served:
-        models += [m for m in (operation.request, operation.reply) if isinstance(m, type)]
+        models += [m for m in (operation.request, operation.reply, *operation.events.values()) if isinstance(m, type)]
     inputs: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in dict.fromkeys(models)]
     _, schemas = models_json_schema(inputs, ref_template=_REF)
     paths: Object = {}
@@ -124,6 +125,8 @@ def _responses(operation: Operation) -> Object:
         content: Object = {operation.reply: {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": _reference(operation.reply)}}
+    if operation.events:
+        content[EVENTS] = _events(operation.events)
     made: Object = {"200": {"description": "Success", "headers": headers, "content": content}}
     by_status: dict[int, list[str]] = {}
     for code in operation.errors:
@@ -146,6 +149,20 @@ def _responses(operation: Operation) -> Object:
             },
         }
     return made
+
+
+def _events(events: Mapping[str, type[BaseModel]]) -> Object:
+    """The media type object of a stream. OpenAPI 3.1 cannot tell the shapes of single events: an extension does."""
+    names = ", ".join(f"`{name}`" for name in events)
+    return {
+        "schema": {
+            "type": "string",
+            "description": "Server-sent events, where `Accept` names this type and likes it no less than JSON: "
+            f"{names}. Each has an `id`, an `event` and one line of `data`, a JSON object of the shape that "
+            "`x-event-schemas` names. The last one is `result` or `error`. Comments fill silence.",
+        },
+        "x-event-schemas": {name: _reference(model) for name, model in events.items()},
+    }
 
 
 def _example(code: str) -> Object:

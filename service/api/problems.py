@@ -70,7 +70,7 @@ _HTTP_ERRORS: Mapping[int, PrecisError] = {
     413: PayloadTooLarge("the body is over the limit"),
     415: UnsupportedMediaType("the body is of a type that is not read here"),
 }
-_INTERNAL = EngineFailed("the request failed inside the service; its id is in the log")
+INTERNAL = EngineFailed("the request failed inside the service; its id is in the log")
 
 
 class InvalidFields(BadRequest):
@@ -106,8 +106,8 @@ def item_error(error: PrecisError) -> dict[str, object]:
     return body
 
 
-def respond(error: PrecisError, request_id: str) -> Response:
-    """The reply that tells a caller of a failure."""
+def problem_object(error: PrecisError, request_id: str) -> dict[str, object]:
+    """What a caller is told of a failure."""
     kind = kind_of(error)
     body: dict[str, object] = {
         "type": TYPE_BASE + error.code,
@@ -128,8 +128,14 @@ def respond(error: PrecisError, request_id: str) -> Response:
     retry_after = error.retry_after_s if error.retry_after_s is not None else kind.retry_after_s
     if retry_after is not None:
         body["retry_after_s"] = max(1, math.ceil(retry_after))
-    response = Response(to_json(body), status=kind.status, content_type=MEDIA_TYPE)
-    if retry_after is not None:
+    return body
+
+
+def respond(error: PrecisError, request_id: str) -> Response:
+    """The reply that tells a caller of a failure."""
+    body = problem_object(error, request_id)
+    response = Response(to_json(body), status=kind_of(error).status, content_type=MEDIA_TYPE)
+    if "retry_after_s" in body:
         response.headers["Retry-After"] = str(body["retry_after_s"])
     return response
 
@@ -164,4 +170,4 @@ def _allowed() -> set[str]:
 
 def _on_unexpected(raised: Exception) -> Response:
     telemetry.logger().error("unexpected failure", exc_info=raised)
-    return _on_failure(_INTERNAL)
+    return _on_failure(INTERNAL)

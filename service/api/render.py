@@ -17,6 +17,7 @@ from service.pipeline.requests import (
     Provenance,
     Source,
     SummarizeReply,
+    Summary,
     TimingTotals,
     TranslateReply,
     Translation,
@@ -37,29 +38,16 @@ def summarize(reply: SummarizeReply, reply_id: str, unit: Unit) -> bytes:
         reply_id: names this reply.
         unit: what the offsets are turned into.
     """
-    place = _placing(reply.source, unit)
-    summary = reply.summary
+    place = placing(reply.source, unit)
     body: Object = {
         "id": reply_id,
-        "language": _language(reply.language, reply.detected),
+        "language": language_object(reply.language, reply.detected),
         "title": reply.title,
     }
     if reply.from_html:
         body["article"] = {"text": reply.source}
-    made: Object = {
-        "text": summary.text,
-        "language": summary.language,
-        "format": summary.format,
-        "engine": summary.engine,
-        "degraded": summary.degraded,
-        "route": summary.route,
-        "checks": [{"task": c.task.value, "check": c.check, "action": c.action} for c in summary.checks],
-        "sentences": [{"text": s.text, "sources": _sources(s.sources, place)} for s in summary.sentences],
-    }
-    body["summary"] = made
-    if summary.faithfulness is not None:
-        made["faithfulness"] = _faithfulness(summary.faithfulness, summary.text, unit)
-    body["translations"] = [_ending({"language": t.target}, t, unit) for t in reply.translations]
+    body["summary"] = summary_object(reply.summary, place, unit)
+    body["translations"] = [summary_translation(t, unit) for t in reply.translations]
     body["cleaning"] = {"removed": [_removed(reply.source, r, place) for r in reply.removed]}
     coverage = reply.coverage
     body["coverage"] = {
@@ -85,10 +73,8 @@ def translate(reply: TranslateReply, reply_id: str, unit: Unit, *, detected: boo
     """
     body: Object = {
         "id": reply_id,
-        "translations": [
-            _ending({"index": t.index, "source": t.source, "target": t.target}, t, unit) for t in reply.translations
-        ],
-        "languages": [{"index": i, **_language(d, detected)} for i, d in enumerate(reply.languages)],
+        "translations": [text_translation(t, unit) for t in reply.translations],
+        "languages": [text_language(i, d, detected) for i, d in enumerate(reply.languages)],
     }
     _closing(body, reply.usage, reply.timing, reply.provenance, reply.warnings)
     return to_json(body)
@@ -164,8 +150,49 @@ def catalogue_models(models: Sequence[ModelInfo]) -> bytes:
     )
 
 
-def _placing(source: str, unit: Unit) -> Place | None:
-    # None means "as they are": code points, or a text whose every character is one UTF-16 unit.
+def summary_object(summary: Summary, place: Place | None, unit: Unit) -> Object:
+    """The summary as replies have it; `place` is that of its article (see `placing`)."""
+    made: Object = {
+        "text": summary.text,
+        "language": summary.language,
+        "format": summary.format,
+        "engine": summary.engine,
+        "degraded": summary.degraded,
+        "route": summary.route,
+        "checks": [{"task": c.task.value, "check": c.check, "action": c.action} for c in summary.checks],
+        "sentences": [{"text": s.text, "sources": _sources(s.sources, place)} for s in summary.sentences],
+    }
+    if summary.faithfulness is not None:
+        made["faithfulness"] = _faithfulness(summary.faithfulness, summary.text, unit)
+    return made
+
+
+def summary_translation(translation: Translation, unit: Unit) -> Object:
+    """A translation of the summary as replies have it."""
+    return _ending({"language": translation.target}, translation, unit)
+
+
+def text_translation(translation: Translation, unit: Unit) -> Object:
+    """A translation of a text as replies have it."""
+    head: Object = {"index": translation.index, "source": translation.source, "target": translation.target}
+    return _ending(head, translation, unit)
+
+
+def language_object(found: Detection, detected: bool) -> Object:
+    """The language of an article as replies have it."""
+    return {"code": found.language, "confidence": round(found.confidence, 4), "detected": detected}
+
+
+def text_language(index: int, found: Detection, detected: bool) -> Object:
+    """The language of one of several texts as replies have it."""
+    return {"index": index, **language_object(found, detected)}
+
+
+def placing(source: str, unit: Unit) -> Place | None:
+    """How offsets into a text become those of the unit asked for.
+
+    None means "as they are": code points, or a text whose every character is one UTF-16 unit.
+    """
     if unit == "codepoint" or source.isascii():
         return None
     return utf16_map(source)
@@ -200,10 +227,6 @@ def _explanation(explain: Explanation, place: Place | None) -> Object:
     }
 
 
-def _language(found: Detection, detected: bool) -> Object:
-    return {"code": found.language, "confidence": round(found.confidence, 4), "detected": detected}
-
-
 def _ending(made: Object, translation: Translation, unit: Unit) -> Object:
     if translation.error is not None:
         made["status"] = "error"
@@ -214,7 +237,7 @@ def _ending(made: Object, translation: Translation, unit: Unit) -> Object:
     made["engine"] = translation.engine
     made["route"] = translation.route
     made["quality"] = translation.quality
-    place = _placing(translation.text, unit) if translation.checks else None
+    place = placing(translation.text, unit) if translation.checks else None
     made["checks"] = [
         {"check": c.check, "action": c.action, "segment": c.segment, **_span(c.start, c.end, place)}
         for c in translation.checks
@@ -225,7 +248,7 @@ def _ending(made: Object, translation: Translation, unit: Unit) -> Object:
 
 
 def _faithfulness(found: Faithfulness, text: str, unit: Unit) -> Object:
-    place = _placing(text, unit) if found.unsupported else None
+    place = placing(text, unit) if found.unsupported else None
     return {
         "verdict": found.verdict,
         "checked": found.checked,

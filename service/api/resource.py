@@ -38,6 +38,7 @@ class Operation:
 
     Attributes:
         reply: shape of the 200 reply, or the content type where it is not JSON.
+        events: by name, the shapes of the events that the same is told in where a stream is asked for.
         errors: codes of the error table this operation can answer.
         examples: by name, bodies to try.
     """
@@ -48,6 +49,7 @@ class Operation:
     summary: str
     reply: type[BaseModel] | str
     request: type[Body] | None = None
+    events: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response
 
-from service.api import guards, work
+from service.api import guards, streaming, work
 from service.api.context import services
 from service.api.replies import SummarizeReplyShape
+from service.api.replies_events import SUMMARIZE_EVENTS
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas import SummarizeBody
+from service.api.telling import SummaryEvents
 from service.api.validation import parse
 
 resource = Resource("summarize", __name__)
@@ -29,6 +33,7 @@ _ARTICLE = (
         summary="Summarize an article and translate the summary",
         request=SummarizeBody,
         reply=SummarizeReplyShape,
+        events=SUMMARIZE_EVENTS,
         errors=(*BODY_ERRORS, "no_text", "unsupported_language", "unavailable", "deadline"),
         examples={
             "short": {"text": _ARTICLE},
@@ -39,7 +44,11 @@ _ARTICLE = (
 )
 def summarize() -> Response:
     """Answer with a summary and its translations."""
-    body = parse(SummarizeBody, guards.json_body())
-    done = work.summarize(body, services(), guards.call_context())
+    body = parse(SummarizeBody, guards.json_body(streams=True))
+    serving = services()
+    if guards.wants_stream():
+        task = partial(work.summarize, body, serving)
+        return streaming.respond(task, lambda stream: SummaryEvents(stream, body.offsets))
+    done = work.summarize(body, serving, guards.call_context())
     done.note(current_call())
     return json_reply(done.body)

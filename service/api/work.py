@@ -11,6 +11,7 @@ from service.api.context import Call, Services
 from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
 from service.api.validation import Body, validated
 from service.observability.stages import stage
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import AUTO, SummarizeReply
 from service.records import CallContext
 from service.telemetry import HttpMetrics
@@ -33,9 +34,9 @@ class Done:
         call.queue_ms, call.model_ms = self.queue_ms, self.model_ms
 
 
-def summarize(body: SummarizeBody, serving: Services, context: CallContext) -> Done:
+def summarize(body: SummarizeBody, serving: Services, context: CallContext, progress: Progress = SILENT) -> Done:
     """A summary and its translations."""
-    reply = serving.pipeline.summarize(body.to_request(serving.settings), context)
+    reply = serving.pipeline.summarize(body.to_request(serving.settings), context, progress)
     count_unsupported(reply, serving.metrics)
     with stage("render"):
         rendered = render.summarize(reply, guards.new_id(), body.offsets)
@@ -49,10 +50,10 @@ def summarize(body: SummarizeBody, serving: Services, context: CallContext) -> D
     )
 
 
-def translate(body: TranslateBody, serving: Services, context: CallContext) -> Done:
+def translate(body: TranslateBody, serving: Services, context: CallContext, progress: Progress = SILENT) -> Done:
     """Every text in every target language."""
     wanted = body.to_request(serving.settings)
-    reply = serving.pipeline.translate(wanted, context)
+    reply = serving.pipeline.translate(wanted, context, progress)
     first = next((made for made in reply.translations if made.error is None), None)
     with stage("render"):
         rendered = render.translate(reply, guards.new_id(), body.offsets, detected=wanted.source == AUTO)

@@ -1,4 +1,7 @@
-"""The stages of a request: a histogram, a span, and what the access log tells of this request. They do not overlap."""
+"""The stages of a request: a histogram, a span, and what the access log tells of this request.
+
+They do not overlap: the time of a stage within another counts for the inner one alone.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +50,19 @@ def begin() -> Times:
     return times
 
 
+class _Within(threading.local):
+    """Seconds of the stages that have ended within the one under way in this thread."""
+
+    seconds = 0.0
+
+
+_within = _Within()
+
+
 class stage:
     """One stage, as a context; `name` is one of `STAGES`."""
 
-    __slots__ = ("_name", "_span", "_started_s")
+    __slots__ = ("_before_s", "_name", "_span", "_started_s")
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -58,12 +70,15 @@ class stage:
     def __enter__(self) -> None:
         self._span = tracing.span(self._name)
         self._span.__enter__()
+        self._before_s, _within.seconds = _within.seconds, 0.0
         self._started_s = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> None:
-        seconds = time.perf_counter() - self._started_s
+        whole_s = time.perf_counter() - self._started_s
+        seconds = max(0.0, whole_s - _within.seconds)
+        _within.seconds = self._before_s + whole_s
         _children()[self._name].observe(seconds)
         times = _times.get()
         if times is not None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
+from service.events import Ended
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import Provenance, TimingTotals, UsedModel
 from service.records import CallContext, Job, ModelInfo, Outcome, Usage
 from service.serving.backend import Backend
@@ -12,9 +15,17 @@ from service.version import VERSION
 
 
 class Calls:
-    """Runs jobs for one request and adds up what they took."""
+    """Runs jobs for one request and adds up what they took.
 
-    def __init__(self, backend: Backend, context: CallContext, config_digest: str) -> None:
+    Args:
+        backend: where they run.
+        context: whose request it is, and until when.
+        config_digest: of the settings.
+        progress: who is told how far the request is.
+    """
+
+    def __init__(self, backend: Backend, context: CallContext, config_digest: str, progress: Progress = SILENT) -> None:
+        self.progress = progress
         self._config_digest = config_digest
         self._backend = backend
         self._context = context
@@ -26,14 +37,35 @@ class Calls:
         self._models: dict[str, ModelInfo] = {}
 
     def run(self, jobs: Sequence[Job], models: Sequence[ModelInfo]) -> list[Outcome]:
-        """Run jobs as one batch; they run side by side, so the slowest one counts for the time."""
-        outcomes = self._backend.run(jobs, self._context)
-        self._queue_ms += max(outcome.timing.queue_ms for outcome in outcomes)
-        self._model_ms += max(outcome.timing.model_ms for outcome in outcomes)
-        self._input_tokens += sum(outcome.usage.input_tokens for outcome in outcomes)
-        self._output_tokens += sum(outcome.usage.output_tokens for outcome in outcomes)
+        """Run jobs as one batch and return how each ended, in their order."""
+        outcomes = dict(self.each(jobs, models))
+        return [outcomes[number] for number in range(len(jobs))]
+
+    def each(self, jobs: Sequence[Job], models: Sequence[ModelInfo]) -> Generator[tuple[int, Outcome]]:
+        """Run jobs as one batch and yield the number and the end of each: as it ends where the request is followed.
+
+        They run side by side, so the slowest one counts for the time.
+        """
+        queue_ms = model_ms = 0.0
+        if self.progress.follows:
+            ended: Iterator[tuple[int, Outcome]] = self._followed(jobs)
+        else:
+            ended = enumerate(self._backend.run(jobs, self._context))
+        for number, outcome in ended:
+            queue_ms = max(queue_ms, outcome.timing.queue_ms)
+            model_ms = max(model_ms, outcome.timing.model_ms)
+            self._input_tokens += outcome.usage.input_tokens
+            self._output_tokens += outcome.usage.output_tokens
+            yield number, outcome
+        self._queue_ms += queue_ms
+        self._model_ms += model_ms
         self._models.update((model.id, model) for model in models)
-        return outcomes
+
+    def _followed(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+        with closing(self._backend.stream(jobs, self._context)) as events:
+            for event in events:
+                if isinstance(event, Ended):
+                    yield event.job, event.outcome
 
     def timing(self) -> TimingTotals:
         """Milliseconds so far."""

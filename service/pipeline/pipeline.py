@@ -9,6 +9,7 @@ from service.config import Settings
 from service.observability.stages import stage
 from service.pipeline import detect, document, guess, summarize, translate
 from service.pipeline.calls import Calls
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import (
     AUTO,
     DetectReply,
@@ -42,7 +43,7 @@ class Pipeline:
         self._config_digest = _config_digest(settings)
         self._max_characters = settings.max_text_characters
 
-    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+    def summarize(self, request: SummarizeRequest, context: CallContext, progress: Progress = SILENT) -> SummarizeReply:
         """Summarize one article and translate the summary.
 
         Raises:
@@ -51,17 +52,17 @@ class Pipeline:
             BadRequest: an engine id that is not loaded.
             PrecisError: whatever Backend.run raises, or the error of the summary itself.
         """
-        calls = Calls(self._backend, context, self._config_digest)
+        calls = Calls(self._backend, context, self._config_digest, progress)
         return summarize.summarize(request, self._fresh_router(), calls, max_characters=self._max_characters)
 
-    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+    def translate(self, request: TranslateRequest, context: CallContext, progress: Progress = SILENT) -> TranslateReply:
         """Translate every text into every target; what fails, fails alone.
 
         Raises:
             BadRequest: an engine id that is not loaded.
             PrecisError: whatever Backend.run raises.
         """
-        calls = Calls(self._backend, context, self._config_digest)
+        calls = Calls(self._backend, context, self._config_digest, progress)
         router = self._fresh_router()
         router.check_translation_engine(request.engine, "engine")
         terms = Terms(request.keep, dict(request.glossary))
@@ -78,6 +79,8 @@ class Pipeline:
         found = list(told)
         for index in unknown if request.guess else ():
             found[index] = guess.likeliest(told[index], shown[index], lambda code: bool(router.targets(code)))
+        for index, detection in enumerate(found):
+            progress.language(index, detection, detected=request.source == AUTO)
         plans: list[translate.Plan] = []
         with stage("translate"):
             for index, (layout, detection) in enumerate(zip(layouts, found, strict=True)):

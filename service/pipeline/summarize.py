@@ -44,9 +44,15 @@ def summarize(request: SummarizeRequest, router: Router, calls: Calls, *, max_ch
     """
     router.check_translation_engine(request.translate_engine, "translate_engine")
     article = read(request, max_characters)
+    calls.progress.language(0, article.detection, detected=request.language == AUTO)
     made = _best(article, request, router, calls)
+    if request.faithfulness != "strict":
+        calls.progress.written(made.summary)
     if request.faithfulness != "off":
         made = _verified(article, made, request, router, calls)
+    if request.faithfulness == "strict":
+        calls.progress.written(made.summary)
+    calls.progress.summary(made.summary, article.article.text)
     translations = _translate(made, request, router, calls)
     unsure = tuple(
         Warn(faithful.CHECK, f"the translation into {one.target} says something that the summary does not")
@@ -134,11 +140,10 @@ def _translate(made: Made, request: SummarizeRequest, router: Router, calls: Cal
             translate.plan(router, index, read, source, target, request.translate_engine)
             for index, target in enumerate(request.translate_to)
         ]
-        done = translate.run(plans, calls)
-    if request.faithfulness == "off":
-        return done
-    said = Source(made.base.text, source)
-    return tuple(faithful.judged_translation(said, one) for one in done)
+        if request.faithfulness == "off":
+            return translate.run(plans, calls)
+        said = Source(made.base.text, source)
+        return translate.run(plans, calls, lambda one: faithful.judged_translation(said, one))
 
 
 def _explain(article: Read, made: Made) -> Explanation:

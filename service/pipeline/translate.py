@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from service import languages
@@ -15,7 +16,7 @@ from service.pipeline.requests import TextCheck, TextFormat, Translation
 from service.pipeline.routing import Router
 from service.pipeline.terms import Terms
 from service.pipeline.wanted import FirstRound, SecondRound, Wanted
-from service.records import Action, Check, Job, ModelInfo, Outcome, Task, TranslateResult
+from service.records import Action, Check, Job, ModelInfo, Task, TranslateResult
 
 # Nothing was translated, because there is nothing to translate.
 UNCHANGED = "none"
@@ -64,58 +65,90 @@ def plan(router: Router, index: int, read_text: Document, source: str, target: s
     return made
 
 
-def run(plans: Sequence[Plan], calls: Calls) -> tuple[Translation, ...]:
+def run(
+    plans: Sequence[Plan], calls: Calls, judged: Callable[[Translation], Translation] = lambda done: done
+) -> tuple[Translation, ...]:
     """Carry plans out as one batch, and what lost something protected as a second one.
 
+    Args:
+        plans: in the order of the reply; each that has ended is told at once to who follows the request.
+        calls: where jobs run.
+        judged: looks at every translation before it is told.
     Raises:
         PrecisError: whatever Backend.run raises.
     """
-    first = [(one, FirstRound(one.document)) for one in plans if one.answer is None]
-    again: list[tuple[Plan, SecondRound]] = []
-    for (one, asked), result in zip(first, _ask(((one, asked.wanted) for one, asked in first), calls), strict=True):
-        if result is None:
-            continue
-        one.route = result.route
-        one.outputs, lost = asked.outputs(result.segments)
-        one.checks += _about_sentences(result.checks, asked.wanted)
-        one.checks += [
-            Check(number, "marks_misnested", Action.PIECEWISE)
-            for number, sentence in enumerate(one.document.sentences)
-            if sentence.parts
-        ]
-        if lost:
-            again.append((one, SecondRound(one.document, lost, asked, result.segments)))
-    for (one, more), result in zip(again, _ask(((one, more.wanted) for one, more in again), calls), strict=True):
-        segments = () if result is None else result.segments
-        if one.answer is not None:
-            continue
-        for number, output in more.outputs(segments).items():
-            one.outputs[number] = output
-            doubt = ("protected_lost", Action.PIECEWISE) if output is not None else ("untranslated", Action.FLAGGED)
-            one.checks.append(Check(number, *doubt))
-        one.checks += _about_sentences(() if result is None else result.checks, more.wanted)
-    return tuple(one.answer if one.answer is not None else _written(one) for one in plans)
+    done: dict[int, Translation] = {}
+
+    def end(number: int) -> None:
+        one = plans[number]
+        done[number] = judged(one.answer or _written(one))
+        calls.progress.translation(number, done[number])
+
+    first = {number: FirstRound(one.document) for number, one in enumerate(plans) if one.answer is None}
+    for number in range(len(plans)):
+        if number not in first:
+            end(number)
+    again: dict[int, SecondRound] = {}
+    for number, result in _ask(plans, {number: asked.wanted for number, asked in first.items()}, calls):
+        lost = _first_done(plans[number], first[number], result) if result is not None else []
+        if result is not None and lost:
+            again[number] = SecondRound(plans[number].document, lost, first[number], result.segments)
+        else:
+            end(number)
+    again = dict(sorted(again.items()))
+    for number, result in _ask(plans, {number: more.wanted for number, more in again.items()}, calls):
+        if result is not None:
+            _second_done(plans[number], again[number], result)
+        end(number)
+    return tuple(done[number] for number in range(len(plans)))
 
 
-def _ask(wanted: Iterable[tuple[Plan, Wanted]], calls: Calls) -> list[TranslateResult | None]:
-    """Run the jobs of some plans. A job that fails answers its plan; None in its place."""
-    asked = list(wanted)
-    jobs = [
-        (one.model, Job(Task.TRANSLATE, one.model.id, one.source, one.target, tuple(need.segments)))
-        for one, need in asked
-        if one.model is not None and need.segments
+def _first_done(one: Plan, asked: FirstRound, result: TranslateResult) -> list[int]:
+    """Take in the answers to a plan's first round; returns the sentences that lost what is protected."""
+    one.route = result.route
+    one.outputs, lost = asked.outputs(result.segments)
+    one.checks += _about_sentences(result.checks, asked.wanted)
+    one.checks += [
+        Check(number, "marks_misnested", Action.PIECEWISE)
+        for number, sentence in enumerate(one.document.sentences)
+        if sentence.parts
     ]
-    outcomes = iter(calls.run([job for _, job in jobs], [model for model, _ in jobs]) if jobs else ())
-    results: list[TranslateResult | None] = []
-    for one, need in asked:
-        outcome = next(outcomes) if need.segments else Outcome(TranslateResult((), (one.source, one.target)))
-        if isinstance(outcome.result, TranslateResult):
-            results.append(outcome.result)
-            continue
-        results.append(None)
-        if outcome.error is not None and one.model is not None:
-            one.answer = Translation(one.index, one.source, one.target, engine=one.model.id, error=outcome.error)
-    return results
+    return lost
+
+
+def _second_done(one: Plan, more: SecondRound, result: TranslateResult) -> None:
+    for number, output in more.outputs(result.segments).items():
+        one.outputs[number] = output
+        doubt = ("protected_lost", Action.PIECEWISE) if output is not None else ("untranslated", Action.FLAGGED)
+        one.checks.append(Check(number, *doubt))
+    one.checks += _about_sentences(result.checks, more.wanted)
+
+
+def _ask(
+    plans: Sequence[Plan], wanted: Mapping[int, Wanted], calls: Calls
+) -> Iterator[tuple[int, TranslateResult | None]]:
+    """Run the jobs of some plans and yield each with its result as it ends. One that fails is its plan's answer."""
+    jobs: list[tuple[int, ModelInfo, Job]] = []
+    for number, need in wanted.items():
+        one = plans[number]
+        if not need.segments:
+            yield number, TranslateResult((), (one.source, one.target))
+        elif one.model is not None:
+            jobs.append(
+                (number, one.model, Job(Task.TRANSLATE, one.model.id, one.source, one.target, tuple(need.segments)))
+            )
+    if not jobs:
+        return
+    with closing(calls.each([job for _, _, job in jobs], [model for _, model, _ in jobs])) as ended:
+        for at, outcome in ended:
+            number, model, _ = jobs[at]
+            if isinstance(outcome.result, TranslateResult):
+                yield number, outcome.result
+                continue
+            one = plans[number]
+            if outcome.error is not None:
+                one.answer = Translation(one.index, one.source, one.target, engine=model.id, error=outcome.error)
+            yield number, None
 
 
 def _about_sentences(checks: Sequence[Check], wanted: Wanted) -> list[Check]:

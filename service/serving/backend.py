@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 from service.events import Event
@@ -24,7 +24,7 @@ class Backend(Protocol):
         """
         ...
 
-    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Generator[Event]:
         """Run jobs as `run` does and yield their text as it is written.
 
         Yields:

@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -84,7 +84,7 @@ class Client:
             raise errors.EngineFailed("the model process answered another number of items than it was given")
         return outcomes
 
-    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Generator[Event]:
         """See Backend.stream."""
         self._connect()
         request = _request(jobs, context)

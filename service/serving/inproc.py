@@ -8,7 +8,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from service import errors
 from service.events import Event
@@ -47,7 +47,7 @@ class InprocBackend:
                     future.cancel()
                     raise errors.Cancelled("the caller has gone") from None
 
-    def stream(self, jobs: Sequence[Job], context: CallContext) -> Iterator[Event]:
+    def stream(self, jobs: Sequence[Job], context: CallContext) -> Generator[Event]:
         """See Backend.stream."""
         remaining_s = context.deadline_s - time.monotonic()
         if remaining_s <= 0:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 
 from service.errors import UnsupportedLanguage
 from service.pipeline.faithfulness.items import Faithfulness, Unsupported
+from service.pipeline.progress import SILENT, Progress
 from service.pipeline.requests import (
     Coverage,
     DetectReply,
@@ -52,6 +54,8 @@ class FakePipeline:
     requests: list[object] = field(default_factory=list)
     more: list[LanguageEntry] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    gates: dict[str, threading.Event] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
     def _take(self, request: object, context: CallContext | None = None) -> None:
         self.request, self.context = request, context
@@ -59,8 +63,27 @@ class FakePipeline:
         if self.error is not None:
             raise self.error
 
-    def summarize(self, request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+    def summarize(self, request: SummarizeRequest, context: CallContext, progress: Progress = SILENT) -> SummarizeReply:
         self._take(request, context)
+        reply = self._summary(request)
+        progress.language(0, reply.language, detected=reply.detected)
+        self._point("language")
+        progress.written(reply.summary)
+        progress.summary(reply.summary, reply.source)
+        self._point("summary")
+        for number, translation in enumerate(reply.translations):
+            progress.translation(number, translation)
+        self._point("translation")
+        return reply
+
+    def _point(self, name: str) -> None:
+        """Fail where a test wants it, after having waited for it."""
+        if name in self.gates:
+            assert self.gates[name].wait(30)
+        if name in self.errors:
+            raise self.errors[name]
+
+    def _summary(self, request: SummarizeRequest) -> SummarizeReply:
         source = request.text if request.text is not None else "visible text 🌉 of the page"
         end = source.find(".") + 1 or len(source)
         language = "en" if request.language == "auto" else request.language
@@ -96,8 +119,17 @@ class FakePipeline:
             else None,
         )
 
-    def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
+    def translate(self, request: TranslateRequest, context: CallContext, progress: Progress = SILENT) -> TranslateReply:
         self._take(request, context)
+        reply = self._translations(request)
+        for index, found in enumerate(reply.languages):
+            progress.language(index, found, detected=request.source == "auto")
+        self._point("language")
+        for number, translation in reversed(list(enumerate(reply.translations))):
+            progress.translation(number, translation)
+        return reply
+
+    def _translations(self, request: TranslateRequest) -> TranslateReply:
         source = "en" if request.source == "auto" else request.source
         lost = {
             text for text in request.texts if text in self.unknown and request.source == "auto" and not request.guess

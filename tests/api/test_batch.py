@@ -11,6 +11,7 @@ import pytest
 from service.api.replies_batch import BatchReplyShape
 from service.config import Settings
 from service.errors import Cancelled, Overloaded
+from service.pipeline.progress import Progress
 from service.pipeline.requests import DetectReply, DetectRequest, SummarizeReply, SummarizeRequest
 from service.records import CallContext
 from tests.api.callers import making, table
@@ -134,10 +135,10 @@ def test_items_run_side_by_side_and_no_more_than_the_setting(bench: Bench) -> No
     seen: list[CallContext] = []
     summarize = bench.pipeline.summarize
 
-    def together(request: SummarizeRequest, context: CallContext) -> SummarizeReply:
+    def together(request: SummarizeRequest, context: CallContext, *progress: Progress) -> SummarizeReply:
         meet.wait(10)
         seen.append(context)
-        return summarize(request, context)
+        return summarize(request, context, *progress)
 
     bench.pipeline.summarize = together  # type: ignore[method-assign]
     reply = bench.post(PATH, {"items": [SUMMARY] * (2 * bench.settings.batch_concurrency)}, X_Request_Id="abc")
