@@ -23,16 +23,19 @@ class Calls:
         self._model_ms = 0.0
         self._input_tokens = 0
         self._output_tokens = 0
-        self._models: dict[str, ModelInfo] = {}
+        self._models: dict[tuple[str, str, str], UsedModel] = {}
 
     def run(self, jobs: Sequence[Job], models: Sequence[ModelInfo]) -> list[Outcome]:
-        """Run jobs as one batch; they run side by side, so the slowest one counts for the time."""
+        """Run jobs, each with its model, as one batch; they run side by side, so the slowest counts for the time."""
         outcomes = self._backend.run(jobs, self._context)
         self._queue_ms += max(outcome.timing.queue_ms for outcome in outcomes)
         self._model_ms += max(outcome.timing.model_ms for outcome in outcomes)
         self._input_tokens += sum(outcome.usage.input_tokens for outcome in outcomes)
         self._output_tokens += sum(outcome.usage.output_tokens for outcome in outcomes)
-        self._models.update((model.id, model) for model in models)
+        for model, outcome in zip(models, outcomes, strict=True):
+            # During a rollout the replica that did it may have another revision than the catalogue names.
+            revision, digest = outcome.model if any(outcome.model) else (model.revision, model.digest)
+            self._models[model.id, revision, digest] = UsedModel(model.id, revision, digest)
         return outcomes
 
     def timing(self) -> TimingTotals:
@@ -45,6 +48,5 @@ class Calls:
 
     def provenance(self) -> Provenance:
         """The models that took part, and the settings."""
-        used = sorted(self._models.values(), key=lambda model: model.id)
-        models = tuple(UsedModel(model.id, model.revision, model.digest) for model in used)
+        models = tuple(self._models[key] for key in sorted(self._models))
         return Provenance(VERSION, models, self._config_digest)
