@@ -17,7 +17,7 @@ SERVICE = "precis.v1.Model"
 
 # A process that hangs, or a machine that is gone, answers no ping: its calls end as unavailable after both together.
 PING_EVERY_S = 5.0
-PING_ANSWER_S = 3.0
+PING_ANSWER_S = 5.0
 
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", codec.MAX_MESSAGE_BYTES),
@@ -30,6 +30,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.keepalive_time_ms", int(PING_EVERY_S * 1000)),
     ("grpc.keepalive_timeout_ms", int(PING_ANSWER_S * 1000)),
+    # This bound is what ends a connection in fact; its default is a minute.
+    ("grpc.http2.ping_timeout_ms", int(PING_ANSWER_S * 1000)),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Names are looked up again when a connection ends, which servers see to (`server.OPTIONS`).
