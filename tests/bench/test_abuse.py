@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.process]
 
 
 def test_honest_callers_are_served_while_others_do_harm() -> None:
-    """No honest request fails or waits long, nothing that must be refused succeeds, and all is given back afterwards."""
+    """No honest request fails or waits long, no wrong request succeeds, and all is given back afterwards."""
     figures = measure(20, 0.05, list(ABUSERS))
     assert set(figures.answers) == set(ABUSERS)
     assert figures.wrongs() == {}
