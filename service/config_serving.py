@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from service.addresses import grpc_target
+
 DIALECTS = ("libretranslate", "deepl", "huggingface")
 
 
@@ -25,8 +27,8 @@ class ServingSettings(BaseModel):
     )
     model_address: str = Field(
         "",
-        description="where API processes find the model: `unix:PATH`, `HOST:PORT` or `dns:///NAME:PORT`; "
-        "empty: a socket in the runtime folder",
+        description="where API processes find the model: `unix:PATH`, `HOST:PORT`, `dns:///NAME:PORT` (all addresses "
+        "of the name) or several `IP:PORT` split by blanks; empty: a socket in the runtime folder",
     )
     model_bind: str = Field(
         "", description="where the model process listens, `unix:PATH` or `HOST:PORT`; empty: as above"
@@ -123,6 +125,12 @@ class ServingSettings(BaseModel):
             raise ValueError(f"unknown dialect {unknown[0]}; known are {', '.join(DIALECTS)}")
         return value
 
+    @field_validator("model_address")
+    @classmethod
+    def _known_address(cls, value: str) -> str:
+        grpc_target(value)
+        return value
+
     @property
     def management_port_effective(self) -> int:
         """The management port, resolved."""
@@ -141,7 +149,7 @@ class ServingSettings(BaseModel):
     @property
     def model_target(self) -> str:
         """gRPC target of the model process, resolved."""
-        return self.model_address or f"unix:{self.run_folder}/model.sock"
+        return grpc_target(self.model_address) or f"unix:{self.run_folder}/model.sock"
 
     @property
     def model_listen(self) -> str:

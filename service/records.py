@@ -225,12 +225,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one job ended: exactly one of `result` and `error` is set."""
+    """How one job ended: exactly one of `result` and `error` is set. `model`: its revision and digest, where told."""
 
     result: Result | None = None
     error: PrecisError | None = None
     timing: Timing = Timing()
     usage: Usage = Usage()
+    model: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc]
         items: Any = None
         try:
             items = self.wsgi(environ, resp.start_response)
+            conn.sock.spills = resp.response_length is not None
             if not self.alive:
                 resp.force_close()
             if (stream := edge_stream.behind(resp, environ)) is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from service.api import edge_reply
 from service.api.edge_buffer import RequestBuffer, Verdict
 from service.api.edge_conn import Conn, EdgeSocket, State
+from service.api.edge_flush import Flusher
 from service.config import Settings
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -65,13 +66,13 @@ class EdgeLoop:
         self._idle: dict[Conn, None] = {}
         self._closing: dict[Conn, None] = {}
         self._queued: dict[Conn, None] = {}
-        self._timed = (self._reading, self._idle, self._closing)
+        self._slow = Flusher(poller, settings.read_timeout_s, self._answered, self.close)
+        self._timed = (self._reading, self._idle, self._closing, self._slow.conns)
 
     @property
     def count(self) -> int:
         """Open connections."""
-        held = (self._reading, self._idle, self._closing, self._queued, self.streaming)
-        return sum(map(len, held)) + self.busy
+        return sum(map(len, (*self._timed, self._queued, self.streaming))) + self.busy
 
     def has_room(self) -> bool:
         """Whether one more connection may be accepted, perhaps at the cost of another; see `make_room`."""
@@ -89,21 +90,22 @@ class EdgeLoop:
         return True
 
     def _dispensable(self) -> Conn | None:
-        """The connection idle for longest, else one already answered, else the slowest sender."""
+        """The connection idle for longest, else one already answered, else the slowest reader or sender."""
         for conns in (self._idle, self._closing):
             if conns:
                 return next(iter(conns))
-        slowest = next(iter(self._reading), None)
-        if slowest is None:
-            return None
-        age = time.monotonic() - (slowest.deadline - self._read_s)
-        return slowest if age >= _FAIR_READ_S else None
+        # Both kinds began their time `_read_s` before their deadline.
+        for conns in (self._slow.conns, self._reading):
+            slowest = next(iter(conns), None)
+            if slowest is not None and time.monotonic() - (slowest.deadline - self._read_s) >= _FAIR_READ_S:
+                return slowest
+        return None
 
     def add(self, sock: socket.socket, client: Any, server: Any) -> None:
         """Take over an accepted connection."""
         edge = EdgeSocket.of(sock, self._settings.read_timeout_s)
         conn = Conn(edge, client, server, RequestBuffer(MAX_HEAD_BYTES, self._settings.max_body_bytes))
-        self._arm(conn)
+        conn.watch(self._poller)
         self._expect(conn)
 
     def on_event(self, conn: Conn) -> None:
@@ -112,6 +114,8 @@ class EdgeLoop:
             self._receive(conn)
         elif conn.state is State.CLOSING:
             self._drain(conn)
+        elif conn.state is State.FLUSHING:
+            self._slow.on_writable(conn)
         elif conn.state is not State.CLOSED:
             self._peek(conn)
 
@@ -134,16 +138,21 @@ class EdgeLoop:
             self.busy -= 1
         conn.request = conn.stream = None
         self._start_queued()
+        end = self._slow.start if conn.sock.left else self._answered
+        end(conn, keep)
+
+    def _answered(self, conn: Conn, keep: bool) -> None:
+        """The reply is out."""
         if not keep:
             self._linger(conn)
         elif conn.buffer.size:
-            self._arm(conn)
+            conn.watch(self._poller)
             self._expect(conn)
             self._judge(conn, conn.buffer.advance())
         elif conn.gone:
             self.close(conn)
         else:
-            self._arm(conn)
+            conn.watch(self._poller)
             conn.state = State.IDLE
             conn.deadline = time.monotonic() + self._idle_s
             self._idle[conn] = None
@@ -179,7 +188,7 @@ class EdgeLoop:
     def close(self, conn: Conn) -> None:
         """Close a connection that no thread is using."""
         self._leave(conn)
-        self._disarm(conn)
+        conn.unwatch(self._poller)
         self._forget_bytes(conn)
         conn.state = State.CLOSED
         conn.sock.close()
@@ -240,11 +249,9 @@ class EdgeLoop:
             self._run(next(iter(self._queued)))
 
     def _peek(self, conn: Conn) -> None:
-        """Something came while a request is waiting or being answered: the next request, or the client has closed.
-
-        The poller is told to look away, as it would report the same again at once.
-        """
-        self._disarm(conn)
+        """Something came while a request is waiting or being answered: the next request, or the client has closed."""
+        # It would be reported again at once.
+        conn.unwatch(self._poller)
         conn.gone = conn.receive(self._scratch[:1], socket.MSG_PEEK) == 0
         if conn.gone and conn.state is State.QUEUED:
             self.close(conn)
@@ -265,7 +272,7 @@ class EdgeLoop:
         conn.deadline = time.monotonic() + _LINGER_S
         self._closing[conn] = None
         if conn.half_close():
-            self._arm(conn)
+            conn.watch(self._poller)
         else:
             self.close(conn)
 
@@ -282,18 +289,9 @@ class EdgeLoop:
         self._reading[conn] = None
 
     def _leave(self, conn: Conn) -> None:
+        self._slow.forget(conn)
         for conns in (*self._timed, self._queued):
             conns.pop(conn, None)
-
-    def _arm(self, conn: Conn) -> None:
-        if not conn.armed:
-            self._poller.register(conn.sock, selectors.EVENT_READ, conn)
-            conn.armed = True
-
-    def _disarm(self, conn: Conn) -> None:
-        if conn.armed:
-            self._poller.unregister(conn.sock)
-            conn.armed = False
 
     def _forget_bytes(self, conn: Conn) -> None:
         self._held -= conn.counted

@@ -34,7 +34,7 @@ class Calls:
         self._model_ms = 0.0
         self._input_tokens = 0
         self._output_tokens = 0
-        self._models: dict[str, ModelInfo] = {}
+        self._models: dict[tuple[str, str, str], UsedModel] = {}
 
     def run(self, jobs: Sequence[Job], models: Sequence[ModelInfo]) -> list[Outcome]:
         """Run jobs as one batch and return how each ended, in their order."""
@@ -56,10 +56,15 @@ class Calls:
             model_ms = max(model_ms, outcome.timing.model_ms)
             self._input_tokens += outcome.usage.input_tokens
             self._output_tokens += outcome.usage.output_tokens
+            self._note(models[number], outcome)
             yield number, outcome
         self._queue_ms += queue_ms
         self._model_ms += model_ms
-        self._models.update((model.id, model) for model in models)
+
+    def _note(self, model: ModelInfo, outcome: Outcome) -> None:
+        # During a rollout the replica that did it may have another revision than the catalogue names.
+        revision, digest = outcome.model if any(outcome.model) else (model.revision, model.digest)
+        self._models[model.id, revision, digest] = UsedModel(model.id, revision, digest)
 
     def _followed(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
         with closing(self._backend.stream(jobs, self._context)) as events:
@@ -77,6 +82,5 @@ class Calls:
 
     def provenance(self) -> Provenance:
         """The models that took part, and the settings."""
-        used = sorted(self._models.values(), key=lambda model: model.id)
-        models = tuple(UsedModel(model.id, model.revision, model.digest) for model in used)
+        models = tuple(self._models[key] for key in sorted(self._models))
         return Provenance(VERSION, models, self._config_digest)

@@ -12,30 +12,25 @@ from typing import Any
 import grpc
 
 from service import errors
+from service.addresses import may_be_several
 from service.events import Ended, Event
 from service.observability import tracing
 from service.observability.call_metrics import ModelCall
 from service.records import CallContext, Catalogue, Job, Outcome
 from service.serving import codec
+from service.serving.channel import open_channel
 from service.serving.following import POLL_S, followed
 from service.serving.proto import model_pb2 as pb
+from service.serving.replicas import Attempts, Failed, Replicas
 
 # The server answers at the deadline with what it has; only a server that hangs is cut off by the client.
 SLACK_S = 0.5
 CATALOGUE_TTL_S = 3.0
 DESCRIBE_TIMEOUT_S = 2.0
 
-_SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
-_OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_receive_message_length", codec.MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", codec.MAX_MESSAGE_BYTES),
-    ("grpc.service_config", _SERVICE_CONFIG),
-    # A model process that restarts is found again within a second; the default would wait for many.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.use_local_subchannel_pool", 1),
-]
+# A catalogue may come from any replica: so many are asked at most, and the slower ones not waited for.
+MOST_DESCRIBED = 8
+STRAGGLER_S = 0.3
 
 
 class _OlderPeer(errors.EngineFailed):
@@ -49,12 +44,13 @@ class Client:
 
     Args:
         target: gRPC target: `unix:PATH`, `HOST:PORT`, `dns:///NAME:PORT`, `ipv4:A:P,B:P`.
+            Calls go to the processes behind it in turn; `replicas.Attempts` says which are made twice.
     """
 
     def __init__(self, target: str) -> None:
         self._target = target
-        # One other replica is tried only where there can be one.
-        self._attempts = 2 if target.startswith("dns:") or "," in target else 1
+        self._several = may_be_several(target)
+        self._replicas = Replicas()
         self._lock = threading.Lock()
         self._pid = 0
         self._closed = False
@@ -70,15 +66,16 @@ class Client:
         """See Backend.run."""
         self._connect()
         request = _request(jobs, context)
-        for attempt in range(1, self._attempts + 1):
+        attempts = Attempts(self._several)
+        while True:
             remaining_s = _time_left(request, context)
             try:
                 with ModelCall("Run"):
                     reply = self._call(request, remaining_s + SLACK_S, context.gone)
                 break
-            except (errors.Overloaded, errors.Unavailable, errors.Draining):
-                if attempt == self._attempts:
-                    raise
+            except Failed as failed:
+                if not attempts.again(failed):
+                    raise failed.error from None
         outcomes = [codec.outcome_from_message(message) for message in reply.outcomes]
         if len(outcomes) != len(jobs):
             raise errors.EngineFailed("the model process answered another number of items than it was given")
@@ -89,7 +86,9 @@ class Client:
         self._connect()
         request = _request(jobs, context)
         left = set(range(len(jobs)))
-        for attempt in range(1, self._attempts + 1):
+        attempts = Attempts(self._several)
+        begun = ended = False
+        while not ended:
             remaining_s = _time_left(request, context)
             try:
                 for message in self._messages(request, remaining_s + SLACK_S, context.gone):
@@ -97,17 +96,18 @@ class Client:
                     if isinstance(event, Ended):
                         left.discard(event.job)
                     if event is not None:
-                        attempt = self._attempts  # what was said cannot be said again by another replica
+                        begun = True
                         yield event
-                break
+                ended = True
             except _OlderPeer:
                 for number, outcome in enumerate(self.run(jobs, context)):
                     left.discard(number)
                     yield Ended(number, outcome)
-                break
-            except (errors.Overloaded, errors.Unavailable, errors.Draining):
-                if attempt == self._attempts:
-                    raise
+                ended = True
+            except Failed as failed:
+                # What was said cannot be said again by another replica.
+                if begun or not attempts.again(failed):
+                    raise failed.error from None
         if left:
             raise errors.EngineFailed("the model process answered another number of items than it was given")
 
@@ -138,13 +138,13 @@ class Client:
         self._connect()
         try:
             with ModelCall("Describe"):
-                reply = self._asked()
+                self._ask_replicas()
         except errors.PrecisError:
             if self._catalogue is None:
                 raise
             self._catalogue_s = time.monotonic()
             return self._catalogue
-        found = codec.catalogue_from_message(reply)
+        found = self._replicas.view(time.monotonic())
         # The same object as long as nothing has changed, so that what was made from it can be kept.
         self._catalogue = self._catalogue if found == self._catalogue else found
         self._catalogue_s = time.monotonic()
@@ -159,14 +159,34 @@ class Client:
             finally:
                 call.cancel()
 
-    def _asked(self) -> pb.DescribeReply:
-        try:
-            reply: pb.DescribeReply = self._describe(
+    def _ask_replicas(self) -> None:
+        """Ask as many times as there are replicas known and once more; the first failure is raised if none answers."""
+        asked = min(len(self._replicas) + 1, MOST_DESCRIBED) if self._several else 1
+        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        calls = [
+            self._describe.future(
                 pb.DescribeRequest(products=True), timeout=DESCRIBE_TIMEOUT_S, metadata=tracing.outgoing()
             )
-        except grpc.RpcError as error:
-            raise _translate(error) from None
-        return reply
+            for _ in range(asked)
+        ]
+        for call in calls:
+            call.add_done_callback(done.put)
+        answered, failure, wait_s = False, None, DESCRIBE_TIMEOUT_S + SLACK_S
+        for _ in calls:
+            try:
+                call = done.get(timeout=wait_s)
+            except queue.Empty:
+                break
+            if call.cancelled() or call.exception() is not None:
+                failure = failure or call
+                continue
+            reply = call.result()
+            self._replicas.note(reply.replica, codec.catalogue_from_message(reply), time.monotonic())
+            answered, wait_s = True, STRAGGLER_S
+        for call in calls:
+            call.cancel()
+        if failure is not None and not answered:
+            raise _translate(failure).error from None
 
     def _call(self, request: pb.RunRequest, timeout_s: float, gone: Callable[[], bool]) -> pb.RunReply:
         call = self._run.future(request, timeout=timeout_s, metadata=tracing.outgoing())
@@ -179,7 +199,8 @@ class Client:
                     call.cancel()
                     raise errors.Cancelled("the caller has gone") from None
             except grpc.FutureCancelledError:
-                raise errors.Unavailable("the connection to the model process was closed", retry_after_s=1) from None
+                gone_error = errors.Unavailable("the connection to the model process was closed", retry_after_s=1)
+                raise Failed(gone_error) from None
             except grpc.RpcError as error:
                 raise _translate(error) from None
 
@@ -191,7 +212,7 @@ class Client:
                 raise errors.Unavailable("this client is closed")
             if self._pid == os.getpid() and self._channel is not None:
                 return
-            self._channel = grpc.insecure_channel(self._target, options=_OPTIONS)
+            self._channel = open_channel(self._target)
             self._run = self._channel.unary_unary(
                 "/precis.v1.Model/Run",
                 request_serializer=pb.RunRequest.SerializeToString,
@@ -241,10 +262,14 @@ def _messages(call: Any, gone: Callable[[], bool]) -> Iterator[pb.StreamReply]:
     yield from followed(items, gone)
 
 
-def _translate(error: Any) -> errors.PrecisError:
+def _translate(error: Any) -> Failed:
     """A gRPC status as one of our failures. Details written by gRPC itself are not passed on: they name addresses."""
-    status = error.code()
     metadata = dict(error.trailing_metadata() or ())
+    return Failed(_failure(error, metadata), metadata.get("precis-replica", ""))
+
+
+def _failure(error: Any, metadata: dict[str, str]) -> errors.PrecisError:
+    status = error.code()
     code = metadata.get("precis-code", "")
     retry_after_s = int(metadata.get("retry-after-ms", "0")) / 1000 or None
     if code:

@@ -107,13 +107,14 @@ def outcome_from_message(message: pb.Outcome) -> Outcome:
     """Decode how a job ended; an end this release does not know becomes an EngineFailed."""
     timing = Timing(message.queue_ms, message.model_ms)
     usage = Usage(message.input_tokens, message.output_tokens)
+    model = (message.revision, message.digest)
     end = message.WhichOneof("end")
     if end == "summary":
-        return Outcome(result=_summary_from(message.summary), timing=timing, usage=usage)
+        return Outcome(result=_summary_from(message.summary), timing=timing, usage=usage, model=model)
     if end == "translation":
         item = message.translation
         result = TranslateResult(tuple(item.texts), tuple(item.route), item.unknown_words, _checks(item))
-        return Outcome(result=result, timing=timing, usage=usage)
+        return Outcome(result=result, timing=timing, usage=usage, model=model)
     if end == "failure":
         return Outcome(error=failure_from_message(message.failure), timing=timing, usage=usage)
     return Outcome(error=errors.EngineFailed("the model process answered in a way this release does not know"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
@@ -16,11 +17,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from service import telemetry
-from service.errors import BadRequest, Draining, Overloaded, PrecisError
+from service.errors import BadRequest, Draining, Overloaded, PrecisError, Unavailable
 from service.events import Ended
 from service.observability import tracing
 from service.observability.call_metrics import SERVICE
-from service.records import Job, Outcome
+from service.records import Job, ModelInfo, Outcome
 from service.serving import accounts, codec
 from service.serving.dispatcher import Dispatcher
 from service.serving.proto import model_pb2 as pb
@@ -33,9 +34,16 @@ DEFAULT_REMAINING_S = 300.0
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", codec.MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", codec.MAX_MESSAGE_BYTES),
-    # Clients look their replicas up again when a connection ends, so connections must end now and then.
-    ("grpc.max_connection_age_ms", 120_000),
+    # Clients look their replicas up again when a connection ends, so connections must end now and then: a replica
+    # that was added is found within this time. Calls under way finish on the old connection.
+    ("grpc.max_connection_age_ms", 30_000),
     ("grpc.max_connection_age_grace_ms", 600_000),
+    # Clients ping to notice a process that hangs; a client's machine that is gone frees its rows.
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.so_reuseport", 0),
 ]
 
@@ -51,6 +59,8 @@ class ModelServer:
     def __init__(self, listen: str, slow_s: float = math.inf) -> None:
         self._slow_s = slow_s
         self._dispatcher: Dispatcher | None = None
+        self._replica = uuid.uuid4().hex
+        self._made_by: dict[str, ModelInfo] = {}
         self._server = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -81,6 +91,7 @@ class ModelServer:
 
     async def ready(self, dispatcher: Dispatcher) -> None:
         """Serve this dispatcher from now on."""
+        self._made_by = {model.id: model for model in dispatcher.catalogue.models}
         self._dispatcher = dispatcher
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
@@ -112,11 +123,11 @@ class ModelServer:
                     request=request.request_id,
                 )
             except PrecisError as error:
-                return await _refuse(context, error)
+                return await self._refuse(context, error)
             for (index, job), outcome in zip(known, done, strict=True):
                 outcomes[index] = outcome
                 accounts.note(job, outcome, self._slow_s)
-        return pb.RunReply(outcomes=[codec.outcome_to_message(outcomes[index]) for index in sorted(outcomes)])
+        return pb.RunReply(outcomes=[self._stamped(outcomes[index], request.jobs[index]) for index in sorted(outcomes)])
 
     async def _stream(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[pb.StreamReply]:
         with _traced("Stream", request, context):
@@ -128,7 +139,7 @@ class ModelServer:
         dispatcher = await self._serving(request, context)
         known, outcomes = _jobs(request)
         for index, outcome in outcomes.items():
-            yield codec.event_to_message(Ended(index, outcome))
+            yield pb.StreamReply(ended=pb.Ended(job=index, outcome=self._stamped(outcome, request.jobs[index])))
         if not known:
             return
         events = dispatcher.stream(
@@ -142,22 +153,52 @@ class ModelServer:
                 async for event in events:
                     if isinstance(event, Ended):
                         accounts.note(known[event.job][1], event.outcome, self._slow_s)
-                    yield codec.event_to_message(replace(event, job=known[event.job][0]))
+                    message = codec.event_to_message(replace(event, job=known[event.job][0]))
+                    if message.HasField("ended"):
+                        self._stamp(message.ended.outcome, request.jobs[message.ended.job])
+                    yield message
             except PrecisError as error:
-                await _refuse(context, error)
+                await self._refuse(context, error)
 
     async def _serving(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> Dispatcher:
         """The dispatcher; ends the call when there is none yet, or nothing to do."""
         if self._dispatcher is None:
-            await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
+            await self._refuse(context, Draining("the model process is starting", retry_after_s=1.0))
         elif not request.jobs:
-            await _refuse(context, BadRequest("no jobs"))
+            await self._refuse(context, BadRequest("no jobs"))
         return cast(Dispatcher, self._dispatcher)
 
     async def _describe(self, request: pb.DescribeRequest, context: grpc.aio.ServicerContext) -> Any:
         if self._dispatcher is None:
-            return await _refuse(context, Draining("the model process is starting", retry_after_s=1.0))
-        return codec.catalogue_to_message(self._dispatcher.catalogue, products=request.products)
+            return await self._refuse(context, Draining("the model process is starting", retry_after_s=1.0))
+        reply = codec.catalogue_to_message(self._dispatcher.catalogue, products=request.products)
+        reply.replica = self._replica
+        return reply
+
+    def _stamped(self, outcome: Outcome, job: pb.Job) -> pb.Outcome:
+        message = codec.outcome_to_message(outcome)
+        self._stamp(message, job)
+        return message
+
+    def _stamp(self, message: pb.Outcome, job: pb.Job) -> None:
+        """Say which model made it: a reader's catalogue may be another replica's."""
+        model = self._made_by.get(job.engine)
+        if model is not None and message.WhichOneof("end") != "failure":
+            message.revision, message.digest = model.revision, model.digest
+
+    async def _refuse(self, context: grpc.aio.ServicerContext, error: PrecisError) -> Any:
+        """End a call with a status; the code of our own list travels in the trailing metadata."""
+        status = grpc.StatusCode.INVALID_ARGUMENT
+        if isinstance(error, Overloaded):
+            status = grpc.StatusCode.RESOURCE_EXHAUSTED
+        elif isinstance(error, Draining | Unavailable):
+            status = grpc.StatusCode.UNAVAILABLE
+        metadata = (
+            ("precis-code", error.code),
+            ("retry-after-ms", str(round((error.retry_after_s or 0) * 1000))),
+            ("precis-replica", self._replica),
+        )
+        await context.abort(status, error.detail, metadata)
 
 
 def _traced(method: str, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> tracing.Span:
@@ -186,14 +227,3 @@ def _jobs(request: pb.RunRequest) -> tuple[list[tuple[int, Job]], dict[int, Outc
 
 def _remaining_s(request: pb.RunRequest) -> float:
     return request.remaining_ms / 1000 or DEFAULT_REMAINING_S
-
-
-async def _refuse(context: grpc.aio.ServicerContext, error: PrecisError) -> Any:
-    """End a call with a status; the code of our own list travels in the trailing metadata."""
-    status = grpc.StatusCode.INVALID_ARGUMENT
-    if isinstance(error, Overloaded):
-        status = grpc.StatusCode.RESOURCE_EXHAUSTED
-    elif isinstance(error, Draining):
-        status = grpc.StatusCode.UNAVAILABLE
-    metadata = (("precis-code", error.code), ("retry-after-ms", str(round((error.retry_after_s or 0) * 1000))))
-    await context.abort(status, error.detail, metadata)

@@ -28,6 +28,9 @@ def app(environ, start_response):
     if path == "/large":
         start_response("200 OK", [("Content-Length", str(32 * 1024 * 1024))])
         return [bytes(32 * 1024 * 1024)]
+    if path == "/big":
+        start_response("200 OK", [("Content-Length", str(4 * 1024 * 1024))])
+        return [bytes(range(256)) * (16 * 1024)]
     if path == "/hello":
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
         return [b"hello"]

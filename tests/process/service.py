@@ -149,7 +149,9 @@ class Service:
 
 
 @contextmanager
-def serving(*, announce: bool = True, module: str = "service.cli", **settings: object) -> Iterator[Service]:
+def serving(
+    *, announce: bool = True, module: str = "service.cli", role: str = "all", **settings: object
+) -> Iterator[Service]:
     """A service with these settings (`port=…` becomes `PRECIS_PORT`), ended by pid afterwards."""
     port, management = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="precis-test-") as folder:
@@ -166,7 +168,7 @@ def serving(*, announce: bool = True, module: str = "service.cli", **settings: o
         started_s = time.monotonic()
         with log.open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, "serve"],
+                [sys.executable, "-m", module, "serve", *([] if role == "all" else ["--role", role])],
                 cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
         service = Service(process, port, management, log)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.client import HTTPConnection, HTTPResponse, parse_headers
 from pathlib import Path
 
@@ -340,6 +341,33 @@ def test_a_client_that_does_not_read_is_let_go(server):
         sock.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
         assert sock.recv(9) == b"HTTP/1.1 "
         assert ask(server) == (200, b"hello")
+
+
+BIG = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_readers_that_read_nothing_hold_no_thread(server):
+    """The only thread serves others at once, while more slow readers wait than one worker keeps replies for."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            slow = stack.enter_context(server.connect())
+            slow.sendall(BIG)
+            assert slow.recv(9) == b"HTTP/1.1 "
+            started = time.monotonic()
+            assert ask(server) == (200, b"hello")
+            assert time.monotonic() - started < READ_TIMEOUT_S / 2
+
+
+def test_a_slow_reader_has_its_whole_reply(server):
+    """What the loop sends on arrives unharmed, and the connection serves the request behind it."""
+    with server.connect() as sock:
+        sock.sendall(BIG + GET)
+        assert ask(server) == (200, b"hello")
+        answer = HTTPResponse(sock)
+        answer.begin()
+        assert answer.read() == bytes(range(256)) * (16 * 1024)
+        status, _, body = reply(sock)
+        assert (status, body) == (200, b"hello")
 
 
 def test_kept_alive_connections_are_reused(server):

@@ -111,12 +111,12 @@ def test_a_model_process_that_hangs_is_ended_and_restarted() -> None:
 
 
 def test_sigterm_finishes_admitted_work_and_exits_zero() -> None:
-    """Invariant 9: what was admitted is answered, then the process ends well."""
-    with serving(fake_script="rows=16") as service, ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(service.post, "/v1/summarize", slow(index, 1500)) for index in range(8)]
-        wait_until(lambda: in_flight(service) >= 8, "8 requests in flight")
+    """Invariant 9: all thirty requests that were admitted are answered, then the process ends well."""
+    with serving(fake_script="rows=32") as service, ThreadPoolExecutor(30) as pool:
+        calls = [pool.submit(service.post, "/v1/summarize", slow(index, 2000)) for index in range(30)]
+        wait_until(lambda: in_flight(service) >= 30, "30 requests in flight")
         assert service.stop() == 0
-        assert [call.result(LONG_S).status for call in calls] == [200] * 8
+        assert [call.result(LONG_S).status for call in calls] == [200] * 30
 
 
 def test_draining_is_unready_before_anything_is_refused() -> None:
@@ -138,9 +138,10 @@ def test_probes_answer_while_every_thread_is_busy() -> None:
             calls = [pool.submit(service.post, "/v1/summarize", slow(index, 1500)) for index in range(6)]
             wait_until(lambda: in_flight(service) >= 4, "all threads busy")
             for path in ("/livez", "/readyz", "/metrics"):
-                probe = service.probe(path)
-                assert probe.status == 200
-                assert probe.took_s < 1.0
+                probes = [service.probe(path) for _ in range(30)]
+                assert {probe.status for probe in probes} == {200}
+                assert max(probe.took_s for probe in probes) < 1.0
+                assert sorted(probe.took_s for probe in probes)[15] < 0.1
             wait_until(lambda: service.post("/v1/summarize", slow(99)).status == 429, "overload is answered at once")
             assert all(call.result(LONG_S).status in (200, 429) for call in calls)
 

@@ -83,7 +83,7 @@ class SummaryParams(_message.Message):
     def __init__(self, title: _Optional[str] = ..., max_sentences: _Optional[int] = ..., likely_sentences: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("summary", "translation", "failure", "queue_ms", "model_ms", "input_tokens", "output_tokens")
+    __slots__ = ("summary", "translation", "failure", "queue_ms", "model_ms", "input_tokens", "output_tokens", "revision", "digest")
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     TRANSLATION_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +91,8 @@ class Outcome(_message.Message):
     MODEL_MS_FIELD_NUMBER: _ClassVar[int]
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     summary: SummaryResult
     translation: TranslateResult
     failure: Failure
@@ -98,7 +100,9 @@ class Outcome(_message.Message):
     model_ms: float
     input_tokens: int
     output_tokens: int
-    def __init__(self, summary: _Optional[_Union[SummaryResult, _Mapping]] = ..., translation: _Optional[_Union[TranslateResult, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queue_ms: _Optional[float] = ..., model_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ...) -> None: ...
+    revision: str
+    digest: str
+    def __init__(self, summary: _Optional[_Union[SummaryResult, _Mapping]] = ..., translation: _Optional[_Union[TranslateResult, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., queue_ms: _Optional[float] = ..., model_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., revision: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class SummaryResult(_message.Message):
     __slots__ = ("sentences", "chunks", "checks", "condensed")
@@ -177,14 +181,16 @@ class DescribeRequest(_message.Message):
     def __init__(self, products: _Optional[bool] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ("models", "server_version", "missing")
+    __slots__ = ("models", "server_version", "missing", "replica")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[ModelInfo]
     server_version: str
     missing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., server_version: _Optional[str] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+    replica: str
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., server_version: _Optional[str] = ..., missing: _Optional[_Iterable[str]] = ..., replica: _Optional[str] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("id", "task", "revision", "digest", "quality", "rank", "licence", "languages", "directions", "missing", "sources", "targets")
