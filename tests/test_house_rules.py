@@ -50,6 +50,7 @@ LEAVES: dict[str, set[str]] = {
     "languages": {"errors"},
     "heartbeat": {"errors"},
     "telemetry": {"errors", "config"},
+    "redis_link": {"telemetry"},
     "management": {"errors", "config", "heartbeat", "telemetry"},
 }
 FOLDERS: dict[str, set[str]] = {

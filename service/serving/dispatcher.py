@@ -22,7 +22,7 @@ from service.serving.loop import EngineLoop, Settled, Told, broken
 from service.serving.reading import Said
 from service.serving.scheduler import Asker, Scheduler
 from service.serving.sharing import Sharing
-from service.serving.waits import Wait, end, tell
+from service.serving.waits import Planned, Wait, end, tell
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,7 @@ class Dispatcher:
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop the engines' threads."""
         self._inflight.fail_all(Draining("the service has shut down", retry_after_s=1.0))
+        self._sharing.close()
         for lane in self._lanes.values():
             lane.stop(timeout_s)
         for heartbeat in self._heartbeats:
@@ -167,12 +168,20 @@ class Dispatcher:
     # ---- admission ---------------------------------------------------------------------------------------------------
 
     async def _start(self, jobs: Sequence[Job], asker: Asker, *, followed: bool = False) -> list[Wait]:
+        self._check_open()
+        works = [await self._prepare(job) for job in jobs]
+        keys = [b"" if followed else self._sharing.key(job, asker.caller) for job in jobs]
+        fresh = {key: job for key, job in zip(keys, jobs, strict=True) if self._inflight.find(key) is None}
+        found = await self._sharing.look_up(fresh)
+        self._check_open()
+        planned = [Planned(job, work, key, found.get(key)) for job, work, key in zip(jobs, works, keys, strict=True)]
+        return self._admit(planned, asker, followed=followed)
+
+    def _check_open(self) -> None:
         if self.crashed.is_set():
             raise Unavailable("the model process has failed and is starting again", retry_after_s=1.0)
         if self._draining:
             raise Draining("the service is shutting down", retry_after_s=1.0)
-        works = [await self._prepare(job) for job in jobs]
-        return self._admit(jobs, works, asker, followed=followed)
 
     async def _prepare(self, job: Job) -> list[RowWork] | PrecisError:
         lane = self._lane_of.get(job.engine)
@@ -188,20 +197,17 @@ class Dispatcher:
             log.exception("prepare failed in engine %s", lane.name)
             return EngineFailed(f"the {lane.name} engine failed on this item")
 
-    def _admit(
-        self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], asker: Asker, *, followed: bool
-    ) -> list[Wait]:
+    def _admit(self, planned: Sequence[Planned], asker: Asker, *, followed: bool) -> list[Wait]:
         """Join computations that run already and queue the others, all or none of them."""
-        waits = [Wait(self._loop.create_future()) for _ in jobs]
+        waits = [Wait(self._loop.create_future()) for _ in planned]
         opened: dict[str, list[tuple[int, Job, Sequence[RowWork]]]] = {}
         fresh: list[Computation] = []
-        for wait, job, work in zip(waits, jobs, works, strict=True):
+        for wait, (job, work, key, kept) in zip(waits, planned, strict=True):
             if isinstance(work, PrecisError):  # it has its answer already
                 wait.future.set_result(Outcome(error=work))
                 continue
-            key = b"" if followed else self._sharing.key(job, asker.caller)
             lane = self._lane_of[job.engine]
-            if (kept := self._sharing.kept(key)) is not None:
+            if kept is not None:
                 lane.spared(finished=True)
                 wait.future.set_result(kept)
                 continue
@@ -233,7 +239,7 @@ class Dispatcher:
         return Outcome(error=DeadlineExceeded("the time given has run out"))
 
     def _release(self, wait: Wait, *, explicit: bool) -> None:
-        """Stop waiting, because time is over (`explicit`) or because the caller has gone."""
+        """Stop waiting: time is over (`explicit`) or the caller has gone."""
         computation = wait.computation
         if computation is None or wait.future.done():
             return
@@ -288,12 +294,7 @@ class Dispatcher:
 
     def _make_beat(self, folder: Path | None, name: str) -> Callable[[], None]:
         if folder is None:
-            return _no_beat
-        heartbeat = Heartbeat(folder, f"model-{name}")
-        self._heartbeats.append(heartbeat)
+            return lambda: None
+        self._heartbeats.append(heartbeat := Heartbeat(folder, f"model-{name}"))
         heartbeat.beat()
         return heartbeat.beat
-
-
-def _no_beat() -> None:
-    """Nobody watches."""
