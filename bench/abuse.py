@@ -12,8 +12,9 @@ something was answered that must not be.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,9 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from bench.abusers import ABUSERS, REFUSED, Target, run
+from bench.abusers import ABUSERS, REFUSED
 from service.api import keys
 from tests.process.service import Reply, Service, serving
 
@@ -120,24 +120,20 @@ def ask(service: Service, key: str, figures: Figures, number: int, stop: threadi
 def measure(seconds: float, pause_s: float, names: list[str]) -> Figures:
     """Run honest callers and abusers beside each other, then wait until the service is idle again."""
     figures = Figures()
-    context = multiprocessing.get_context("spawn")
     with guarded() as (service, honest, abuser):
         for path, body in HONEST * 20:
             service.post(path, body, X_API_Key=honest)
         figures.before = sizes(service)
-        stop, results = context.Event(), context.Queue()
-        target = Target(service.port, abuser)
-        halves = [names[number::2] for number in range(2) if names[number::2]]
-        harmful: list[Any] = [
-            context.Process(target=run, args=(half, target, pause_s, stop, results)) for half in halves
+        command = [sys.executable, "-m", "bench.abusers", str(service.port), abuser, str(pause_s)]
+        harmful = [
+            subprocess.Popen([*command, *half], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for half in (names[0::2], names[1::2])
         ]
-        for process in harmful:
-            process.start()
         ended = threading.Event()
         honest_callers = [
             threading.Thread(target=ask, args=(service, honest, figures, number, ended)) for number in range(2)
         ]
-        ended.wait(3)  # the abusers have begun
+        ended.wait(3)  # by then the abusers have begun
         for caller in honest_callers:
             caller.start()
         started_s = time.monotonic()
@@ -150,11 +146,9 @@ def measure(seconds: float, pause_s: float, names: list[str]) -> Figures:
         ended.set()
         for caller in honest_callers:
             caller.join()
-        stop.set()
-        for _ in harmful:
-            figures.answers |= results.get(timeout=120)
         for process in harmful:
-            process.join()
+            told, _ = process.communicate(timeout=120)
+            figures.answers |= json.loads(told)
         figures.idle_after_s = _until_idle(service, figures)
     return figures
 

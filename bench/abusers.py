@@ -13,12 +13,11 @@ import os
 import random
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
-from typing import Any
 
 WAIT_S = 20.0
 
@@ -241,22 +240,26 @@ ABUSERS: dict[str, Callable[[Target], str]] = {
 REFUSED = ("bad_keys", "huge_announced", "huge_chunked", "malformed", "traversals", "bombs", "header_floods")
 
 
-def run(names: list[str], target: Target, pause_s: float, stop: Event, results: Any) -> None:
-    """Let each of these abusers go on until told to stop, then report what each was answered and how often.
+def main() -> None:
+    """Let each abuser named go on until the standard input ends, then print what each was answered and how often.
 
     They give way to the service where processors are short: on machines of their own they would not be in its way.
     """
     os.nice(19)
+    port, key, pause, *names = sys.argv[1:]
+    target, stop = Target(int(port), key), threading.Event()
     counts = {name: Counter[str]() for name in names}
-    threads = [threading.Thread(target=_go_on, args=(name, target, pause_s, stop, counts[name])) for name in names]
+    threads = [threading.Thread(target=_go_on, args=(name, target, float(pause), stop, counts[name])) for name in names]
     for thread in threads:
         thread.start()
+    sys.stdin.read()
+    stop.set()
     for thread in threads:
         thread.join()
-    results.put({name: dict(count) for name, count in counts.items()})
+    print(json.dumps(counts))
 
 
-def _go_on(name: str, target: Target, pause_s: float, stop: Event, count: Counter[str]) -> None:
+def _go_on(name: str, target: Target, pause_s: float, stop: threading.Event, count: Counter[str]) -> None:
     pause = threading.Event()
     while not stop.is_set():
         try:
@@ -264,3 +267,7 @@ def _go_on(name: str, target: Target, pause_s: float, stop: Event, count: Counte
         except OSError as error:
             count[type(error).__name__] += 1
         pause.wait(pause_s)
+
+
+if __name__ == "__main__":
+    main()

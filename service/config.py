@@ -70,6 +70,9 @@ class Settings(ServingSettings):
     )
     cache_age_s: float = Field(600, gt=0, le=604_800, description="time a result is kept")
     share_across_callers: bool = Field(False, description="callers with different keys share computations and results")
+    cache_redis: bool = Field(
+        False, description="results are also kept in `PRECIS_REDIS_URL`, where all model processes find them"
+    )
     apertium_pairs: str = Field(DEFAULT_APERTIUM_PAIRS, description="Apertium pairs to install and load")
     apertium_dir: Path = Field(Path("/usr/share/apertium"), description="where Apertium's data is installed")
     apertium_pipes: int = Field(2, ge=1, le=32, description="pipelines of one direction that may run at a time")

@@ -91,8 +91,8 @@ class ServingSettings(BaseModel):
     redis_url: str = Field(
         "",
         pattern="^((rediss?|unix)://.*)?$",
-        description="Redis or Valkey for limits and kept replies of all instances, such as `redis://cache:6379/0`; "
-        "empty: each instance counts for itself",
+        description="Redis or Valkey for limits, kept replies and (`PRECIS_CACHE_REDIS`) results of all instances, "
+        "as `redis://cache:6379/0`; empty: each instance counts for itself",
     )
     redis_password_file: Path | None = Field(None, description="file with its password")
     redis_prefix: str = Field("precis:", max_length=64, description="begin of the names kept there")

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -15,9 +15,11 @@ from typing import ParamSpec, TypeVar
 from service import cpus, management, telemetry
 from service.config import Settings, SettingsError, load
 from service.engines import registry
+from service.engines.base import Engine
 from service.heartbeat import ages
 from service.management import ManagementServer, Page
 from service.processes import die_with_parent
+from service.serving import shared_results
 from service.serving.dispatcher import Dispatcher
 from service.serving.server import ModelServer
 from service.serving.sharing import Results, Sharing
@@ -61,7 +63,7 @@ class ModelProcess:
             loaded.engines,
             max_rows=settings.max_queued_rows,
             max_cost=settings.max_queued_cost,
-            sharing=_sharing(settings),
+            sharing=_sharing(settings, loaded.engines),
             heartbeat_folder=self._heartbeats,
             version=VERSION,
             missing=loaded.missing,
@@ -114,9 +116,11 @@ class ModelProcess:
         return Page(200, body, content_type)
 
 
-def _sharing(settings: Settings) -> Sharing:
+def _sharing(settings: Settings, engines: Mapping[str, Engine]) -> Sharing:
     results = Results(int(settings.cache_mb * 1_000_000), settings.cache_age_s) if settings.cache_mb else None
-    return Sharing(settings.orphan_grace_s, settings.coalesce, results, settings.share_across_callers)
+    models = [model for engine in engines.values() for model in engine.models()]
+    elsewhere = shared_results.open_store(settings, models) if settings.cache_redis else None
+    return Sharing(settings.orphan_grace_s, settings.coalesce, results, settings.share_across_callers, elsewhere)
 
 
 async def _aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

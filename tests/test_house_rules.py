@@ -51,6 +51,7 @@ LEAVES: dict[str, set[str]] = {
     "heartbeat": {"errors"},
     "observability": {"errors", "config", "heartbeat", "version"},
     "telemetry": {"observability"},
+    "redis_link": {"telemetry"},
     "management": {"errors", "config", "heartbeat", "telemetry"},
 }
 FOLDERS: dict[str, set[str]] = {

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from service.api.kept_replies import DONE, RUNNING, Claim, Kept, Store, Wait, pack, unpack
-from service.api.redis_link import LinkDown, RedisLink
 from service.errors import Unavailable
+from service.redis_link import LinkDown, RedisLink
 
 if TYPE_CHECKING:
     from redis import Redis

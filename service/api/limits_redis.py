@@ -26,7 +26,7 @@ from service.api.limits import (
     quota_standings,
     verdict,
 )
-from service.api.redis_link import LinkDown, RedisLink
+from service.redis_link import LinkDown, RedisLink
 
 if TYPE_CHECKING:
     from redis import Redis

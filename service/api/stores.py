@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.api import access_metrics
 from service.api.access import Access, ring_of
 from service.api.kept_redis import RedisStore
 from service.api.kept_replies import FileStore, Store
@@ -11,8 +12,8 @@ from service.api.keys import KeysError, digest_of
 from service.api.limits import Limiter
 from service.api.limits_local import LocalLimiter
 from service.api.limits_redis import SharedLimiter
-from service.api.redis_link import RedisLink
 from service.config import Settings, SettingsError
+from service.redis_link import RedisLink
 
 # Past the longest deadline, within which every request ends.
 _MARGIN_S = 30.0
@@ -77,6 +78,11 @@ def _link(settings: Settings) -> RedisLink | None:
     if not settings.redis_url:
         return None
     try:
-        return RedisLink(settings.redis_url, settings.redis_password_file, timeout_s=settings.redis_timeout_s)
+        return RedisLink(
+            settings.redis_url,
+            settings.redis_password_file,
+            timeout_s=settings.redis_timeout_s,
+            told=access_metrics.redis_up,
+        )
     except ImportError:
         raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed") from None

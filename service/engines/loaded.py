@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.engines.base import Engine
+from service.records import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,9 @@ class Loaded:
 
     engines: Mapping[str, Engine] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+
+
+def models_by_rank(engines: Mapping[str, Engine]) -> tuple[ModelInfo, ...]:
+    """All models of these engines, best rank first."""
+    models = (model for engine in engines.values() for model in engine.models())
+    return tuple(sorted(models, key=lambda model: (model.rank, model.id)))

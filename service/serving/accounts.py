@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from functools import partial
 
 from service import telemetry
-from service.engines.base import RowWork
-from service.errors import PrecisError
 from service.observability import tracing
 from service.records import Job, Outcome
-from service.serving.waits import Wait
+from service.serving.waits import Planned, Wait
 
 # What a caller sent wrong, or is told to do without: no news for whoever runs the service.
 _EXPECTED = frozenset({"unsupported_language", "no_text", "too_long", "bad_request", "cancelled"})
 
 
-def watch(waits: Sequence[Wait], jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError]) -> None:
+def watch(waits: Sequence[Wait], planned: Sequence[Planned]) -> None:
     """Write spans of these jobs below the current one, when each has ended."""
     if not tracing.on():
         return
     asked_s = time.monotonic()
-    for wait, job, work in zip(waits, jobs, works, strict=True):
+    for wait, (job, work, _, _) in zip(waits, planned, strict=True):
         rows = len(work) if isinstance(work, list) else 0
         # Called in the context of the call, whose span is the parent.
         wait.future.add_done_callback(partial(_trace, wait, job, rows, asked_s))

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from service.engines.base import Engine, RowWork
+from service.engines.loaded import models_by_rank
 from service.errors import DeadlineExceeded, Draining, EngineFailed, PrecisError, Unavailable, UnsupportedLanguage
 from service.events import Ended, Event
 from service.heartbeat import Heartbeat
@@ -23,7 +24,7 @@ from service.serving.loop import EngineLoop, Settled, Told, broken
 from service.serving.reading import Said
 from service.serving.scheduler import Asker, Scheduler
 from service.serving.sharing import Sharing
-from service.serving.waits import Wait, end, tell
+from service.serving.waits import Planned, Wait, end, tell
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,7 @@ class Dispatcher:
             self._lanes[name] = lane
             for model in engine.models():
                 self._lane_of[model.id] = lane
-        models = sorted(
-            (model for engine in engines.values() for model in engine.models()),
-            key=lambda model: (model.rank, model.id),
-        )
-        self.catalogue = Catalogue(tuple(models), version, missing)
+        self.catalogue = Catalogue(models_by_rank(engines), version, missing)
 
     def start(self) -> None:
         """Warm every engine and start its thread; blocks until all are ready."""
@@ -160,6 +157,7 @@ class Dispatcher:
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop the engines' threads."""
         self._inflight.fail_all(Draining("the service has shut down", retry_after_s=1.0))
+        self._sharing.close()
         for lane in self._lanes.values():
             lane.stop(timeout_s)
         for heartbeat in self._heartbeats:
@@ -168,12 +166,20 @@ class Dispatcher:
     # ---- admission ---------------------------------------------------------------------------------------------------
 
     async def _start(self, jobs: Sequence[Job], asker: Asker, *, followed: bool = False) -> list[Wait]:
+        self._check_open()
+        works = [await self._prepare(job) for job in jobs]
+        keys = [b"" if followed else self._sharing.key(job, asker.caller) for job in jobs]
+        fresh = {key: job for key, job in zip(keys, jobs, strict=True) if self._inflight.find(key) is None}
+        found = await self._sharing.look_up(fresh)
+        self._check_open()
+        planned = [Planned(job, work, key, found.get(key)) for job, work, key in zip(jobs, works, keys, strict=True)]
+        return self._admit(planned, asker, followed=followed)
+
+    def _check_open(self) -> None:
         if self.crashed.is_set():
             raise Unavailable("the model process has failed and is starting again", retry_after_s=1.0)
         if self._draining:
             raise Draining("the service is shutting down", retry_after_s=1.0)
-        works = [await self._prepare(job) for job in jobs]
-        return self._admit(jobs, works, asker, followed=followed)
 
     async def _prepare(self, job: Job) -> list[RowWork] | PrecisError:
         lane = self._lane_of.get(job.engine)
@@ -189,20 +195,17 @@ class Dispatcher:
             log.exception("prepare failed in engine %s", lane.name)
             return EngineFailed(f"the {lane.name} engine failed on this item")
 
-    def _admit(
-        self, jobs: Sequence[Job], works: Sequence[list[RowWork] | PrecisError], asker: Asker, *, followed: bool
-    ) -> list[Wait]:
+    def _admit(self, planned: Sequence[Planned], asker: Asker, *, followed: bool) -> list[Wait]:
         """Join computations that run already and queue the others, all or none of them."""
-        waits = [Wait(self._loop.create_future()) for _ in jobs]
+        waits = [Wait(self._loop.create_future()) for _ in planned]
         opened: dict[str, list[tuple[int, Job, Sequence[RowWork]]]] = {}
         fresh: list[Computation] = []
-        for wait, job, work in zip(waits, jobs, works, strict=True):
+        for wait, (job, work, key, kept) in zip(waits, planned, strict=True):
             if isinstance(work, PrecisError):  # it has its answer already
                 wait.future.set_result(Outcome(error=work))
                 continue
-            key = b"" if followed else self._sharing.key(job, asker.caller)
             lane = self._lane_of[job.engine]
-            if (kept := self._sharing.kept(key)) is not None:
+            if kept is not None:
                 lane.spared(finished=True)
                 wait.future.set_result(kept)
                 continue
@@ -227,7 +230,7 @@ class Dispatcher:
         for wait in waits:
             if wait.computation is not None:
                 self._inflight.attach(wait.computation, wait.waiter)
-        accounts.watch(waits, jobs, works)
+        accounts.watch(waits, planned)
         return waits
 
     def _collect(self, wait: Wait) -> Outcome:
@@ -237,7 +240,7 @@ class Dispatcher:
         return Outcome(error=DeadlineExceeded("the time given has run out"))
 
     def _release(self, wait: Wait, *, explicit: bool) -> None:
-        """Stop waiting, because time is over (`explicit`) or because the caller has gone."""
+        """Stop waiting: time is over (`explicit`) or the caller has gone."""
         computation = wait.computation
         if computation is None or wait.future.done():
             return
@@ -266,8 +269,7 @@ class Dispatcher:
 
     def _told(self, told: Told) -> None:
         for computation_id, said in told:
-            follower = self._followers.get(computation_id)
-            if follower is not None:
+            if (follower := self._followers.get(computation_id)) is not None:
                 follower(said)
 
     def _settle(self, settled: Settled) -> None:
@@ -293,7 +295,6 @@ class Dispatcher:
     def _make_beat(self, folder: Path | None, name: str) -> Callable[[], None]:
         if folder is None:
             return lambda: None
-        heartbeat = Heartbeat(folder, f"model-{name}")
-        self._heartbeats.append(heartbeat)
+        self._heartbeats.append(heartbeat := Heartbeat(folder, f"model-{name}"))
         heartbeat.beat()
         return heartbeat.beat

@@ -6,6 +6,7 @@ can be out of date; results are the same in any company, so a kept one is what w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cachetools import TTLCache
@@ -13,6 +14,7 @@ from cachetools import TTLCache
 from service.observability import cache_metrics
 from service.records import Job, Outcome, SummaryResult, Timing
 from service.serving.inflight import shared_key
+from service.serving.shared_results import SharedResults
 
 # What an entry takes beside its texts, and each of its sentences: measured with tracemalloc, rounded up.
 _ENTRY_BYTES = 600
@@ -75,12 +77,14 @@ class Sharing:
         coalesce: jobs in flight share one computation.
         results: what was finished before; None keeps nothing.
         across_callers: jobs of different callers share as well.
+        elsewhere: results that other model processes finished; None asks nobody.
     """
 
     orphan_grace_s: float = 0.0
     coalesce: bool = False
     results: Results | None = None
     across_callers: bool = False
+    elsewhere: SharedResults | None = None
 
     def key(self, job: Job, caller: str) -> bytes:
         """What a job shares under; empty when it shares with none."""
@@ -94,3 +98,21 @@ class Sharing:
         """Keep an outcome for later jobs."""
         if self.results is not None:
             self.results.keep(key, outcome)
+        if self.elsewhere is not None:
+            self.elsewhere.keep(key, outcome)
+
+    async def look_up(self, wanted: Mapping[bytes, Job]) -> dict[bytes, Outcome]:
+        """Outcomes of earlier jobs: those kept here, and after a bounded wait those kept elsewhere."""
+        found = {key: kept for key in wanted if (kept := self.kept(key)) is not None}
+        if self.elsewhere is None:
+            return found
+        others = await self.elsewhere.find({key: job for key, job in wanted.items() if key and key not in found})
+        if self.results is not None:
+            for key, outcome in others.items():
+                self.results.keep(key, outcome)
+        return found | others
+
+    def close(self) -> None:
+        """Let go of what others share."""
+        if self.elsewhere is not None:
+            self.elsewhere.close()

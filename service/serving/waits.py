@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import NamedTuple
 
+from service.engines.base import RowWork
+from service.errors import PrecisError
 from service.events import Ended, Event, Piece
-from service.records import Outcome
+from service.records import Job, Outcome
 from service.serving.inflight import Computation, Waiter
 from service.serving.reading import Said
 
@@ -34,3 +37,12 @@ def tell(events: asyncio.Queue[Event], job: int, said: Said) -> None:
 def end(events: asyncio.Queue[Event], job: int, future: asyncio.Future[Outcome]) -> None:
     """Pass the end of a job on."""
     events.put_nowait(Ended(job, future.result()))
+
+
+class Planned(NamedTuple):
+    """A job with its rows or what is wrong with it, what it shares under, and its outcome if it was kept."""
+
+    job: Job
+    work: list[RowWork] | PrecisError
+    key: bytes
+    kept: Outcome | None

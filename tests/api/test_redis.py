@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,11 +21,12 @@ from service.api.keys import Key, Limits
 from service.api.limits import Used
 from service.api.limits_local import LocalLimiter
 from service.api.limits_redis import SharedLimiter
-from service.api.redis_link import LinkDown, RedisLink
 from service.errors import IdempotencyConflict
 from service.records import never_gone
+from service.redis_link import LinkDown, RedisLink
 from tests.api.callers import GOOD, KEY, making, table
-from tests.process.service import free_ports, serving, wait_until
+from tests.process.service import serving, wait_until
+from tests.redis_server import Server, redis_server
 
 pytestmark = pytest.mark.heavy
 
@@ -34,57 +34,11 @@ REPLY = Kept(200, "application/json", b'{"a": 1}')
 NAME, BODY, ELSE = b"n" * 32, b"b" * 32, b"e" * 32
 
 
-@dataclass
-class Server:
-    """A Redis server that may be stopped, frozen and started again."""
-
-    folder: str
-    port: int = field(default_factory=lambda: free_ports(1)[0])
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start it empty, and wait until it listens."""
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder],
-            stdout=subprocess.DEVNULL,
-        )
-        wait_until(self._listens, "redis listens")
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-    def stop(self) -> None:
-        """Kill it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def freeze(self, number: int = signal.SIGSTOP) -> None:
-        """Let it accept and answer nothing, or go on with SIGCONT."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-
 @pytest.fixture
 def redis() -> Iterator[Server]:
     """A running server."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with tempfile.TemporaryDirectory(prefix="precis-redis-") as folder:
-        server = Server(folder)
-        server.start()
+    with redis_server() as server:
         yield server
-        server.stop()
 
 
 @dataclass

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from service import telemetry
-from service.api import access_metrics
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -39,17 +38,26 @@ class RedisLink:
         url: `redis://`, `rediss://` or `unix://`.
         password_file: of the store, or None; read at each new connection, so that it may change.
         timeout_s: for one call.
+        told: of each change between up and down, on any thread.
     Raises:
         ImportError: the client library is not installed.
     """
 
-    def __init__(self, url: str, password_file: Path | None = None, *, timeout_s: float = 0.1) -> None:
+    def __init__(
+        self,
+        url: str,
+        password_file: Path | None = None,
+        *,
+        timeout_s: float = 0.1,
+        told: Callable[[bool], object] = bool,
+    ) -> None:
         import redis
 
         self._redis = redis
         self._url = url
         self._password_file = password_file
         self._timeout_s = timeout_s
+        self._told = told
         self._forks = threading.Lock()
         self._begin()
 
@@ -120,8 +128,8 @@ class RedisLink:
             was_up = self._up.is_set()
             self._up.clear()
         if was_up:
-            access_metrics.redis_up(False)
-            telemetry.logger().warning("the shared store failed, this process counts for itself", why=_kind(error))
+            self._told(False)
+            telemetry.logger().warning("the shared store failed, this process goes on without it", why=_kind(error))
         self._drain()
         self._open()
 
@@ -146,7 +154,7 @@ class RedisLink:
                 clients = [self._connect() for _ in range(_CONNECTIONS)]
             except (self._redis.RedisError, OSError, ValueError) as error:
                 if not failed:
-                    access_metrics.redis_up(False)
+                    self._told(False)
                     telemetry.logger().warning("the shared store cannot be reached", why=_kind(error))
                 failed = True
                 self._closed.wait(pause_s)
@@ -155,7 +163,7 @@ class RedisLink:
             for client in clients:
                 self._idle.put(client)
             self._patient_until_s = self._patient_until_s or time.monotonic()
-            access_metrics.redis_up(True)
+            self._told(True)
             telemetry.logger().info("the shared store answers")
             # Whoever sees the link up finds connections.
             self._up.set()
