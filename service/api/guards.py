@@ -66,6 +66,8 @@ def _span(call: Call) -> tracing.Span:
 
 def wants_stream() -> bool:
     """Whether this request asks for events: it names them, and likes them no less than JSON."""
+    if "event-stream" not in request.environ.get("HTTP_ACCEPT", "").lower():
+        return False  # as nearly always; reading the header costs more than this look
     accepted = request.accept_mimetypes
     named = [quality for kind, quality in accepted if kind.partition(";")[0].strip().lower() == EVENTS]
     return bool(named) and max(named) > 0 and max(named) >= accepted["application/json"]

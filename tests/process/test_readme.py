@@ -62,7 +62,9 @@ def same(shown: Any, got: Any, path: str = "") -> list[str]:
 def test_every_command_is_run_or_named() -> None:
     """A new command in the README needs a test."""
     for command in COMMANDS:
-        known = command in RUN_ELSEWHERE or command.startswith(("curl -s localhost:8080/", ".venv/bin/precis "))
+        known = command in RUN_ELSEWHERE or command.startswith(
+            ("curl -s localhost:8080/", "curl -sN localhost:8080/", ".venv/bin/precis ")
+        )
         assert known, command
     assert set(RUN_ELSEWHERE) <= set(COMMANDS)
 
@@ -70,9 +72,21 @@ def test_every_command_is_run_or_named() -> None:
 @pytest.mark.apertium
 def test_the_reply_shown_is_the_real_one(service: Service) -> None:
     """All of it but ids, times and versions."""
-    (request,) = [command for command in COMMANDS if "/v1/summarize" in command]
+    (request,) = [command for command in COMMANDS if command.startswith("curl -s localhost:8080/v1/summarize")]
     (shown,) = re.findall(r"^```json\n(.*?)\n```$", README, re.M | re.S)
     assert same(json.loads(shown), json.loads(run(request, service))) == []
+
+
+@pytest.mark.apertium
+def test_the_stream_shown_is_the_real_one(service: Service) -> None:
+    """Line by line, where a line is cut up to there."""
+    (request,) = [command for command in COMMANDS if command.startswith("curl -sN")]
+    (shown,) = re.findall(r"^```text\n(id: 0\n.*?)\n```$", README, re.M | re.S)
+    wanted, got = shown.split("\n"), run(request, service).rstrip("\n").split("\n")
+    assert len(wanted) == len(got)
+    for one, other in zip(wanted, got, strict=True):
+        begin, cut, _ = one.partition("…")
+        assert other.startswith(begin) if cut else other == one
 
 
 @pytest.mark.apertium
