@@ -32,6 +32,7 @@ test: lint ## lint, type check and every test that is not heavy
 test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
 	@$(PY) -m scripts.environments requirements-clients.txt .make/clients
+	@command -v promtool > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh prometheus > /dev/null || true
 	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
 	$(PY) -m pytest -q -m heavy --timeout 900
 

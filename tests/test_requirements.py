@@ -53,17 +53,30 @@ def _closure(roots: set[str]) -> set[str]:
 
 def _imported(*folders: str) -> set[str]:
     """Distributions that modules below the folders import."""
-    packages: set[str] = set()
+    names: set[str] = set()
     for folder in folders:
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Import):
-                    packages |= {alias.name.split(".")[0] for alias in node.names}
+                    names |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    packages.add(node.module.split(".")[0])
+                    names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     known = metadata.packages_distributions()
-    outside = packages - set(sys.stdlib_module_names) - {"service"}
-    return {canonicalize_name(distribution) for package in outside for distribution in known.get(package, [package])}
+    found: set[str] = set()
+    for name in names:
+        package = name.split(".")[0]
+        if package in sys.stdlib_module_names or package == "service":
+            continue
+        owners = known.get(package, [package])
+        found |= set(owners) if len(owners) == 1 else {one for one in owners if _holds(one, name)}
+    return {canonicalize_name(distribution) for distribution in found}
+
+
+def _holds(distribution: str, module: str) -> bool:
+    """Whether a distribution brings this module of a package that several share."""
+    path = module.replace(".", "/")
+    wanted = (f"{path}.py", f"{path}/__init__.py")
+    return any(str(file) in wanted for file in metadata.files(distribution) or ())
 
 
 EMBEDDED = _pins("requirements-embedded.txt")

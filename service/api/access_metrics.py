@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from functools import cache
 from typing import Any
 
-_first = threading.Lock()
+from service.observability.series import once
 
 
 def limited(limit: str) -> None:
@@ -31,14 +29,8 @@ def redis_up(up: bool) -> None:
         _series()["redis_failures"].inc()
 
 
+@once
 def _series() -> dict[str, Any]:
-    # The registry takes a name once, and two threads may come first.
-    with _first:
-        return _made()
-
-
-@cache
-def _made() -> dict[str, Any]:
     from prometheus_client import Counter, Gauge
 
     return {

@@ -157,7 +157,7 @@ def _end_span(call: Call, status: int) -> dict[str, str]:
     told = {"http.response.status_code": status, "precis.code": call.code}
     span.set(told | {"precis.task": call.task, "precis.engine": call.engine, "precis.language": call.language})
     if status >= 500:
-        span.set({"error.type": call.code})
+        span.fail(call.code)
     span.__exit__(None, None, None)
     return span.ids()
 

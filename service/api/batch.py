@@ -22,6 +22,7 @@ from service.api.resource import BODY_ERRORS, Operation, Resource, current_call,
 from service.api.schemas_batch import BatchBody, BatchShape, ItemEnvelope
 from service.api.validation import parse, validated, wrong
 from service.errors import Cancelled, DeadlineExceeded, EngineFailed, PrecisError
+from service.observability import tracing
 from service.records import CallContext
 
 resource = Resource("batch", __name__)
@@ -122,7 +123,8 @@ def _result(item: Item, serving: Services, context: CallContext) -> bytes:
     if item.run is None:
         return _failed(head, item.error or EngineFailed("the item could not be read"))
     try:
-        done = _within_time(partial(item.run, serving), context)
+        with tracing.span("item", {"precis.item": item.index}):
+            done = _within_time(partial(item.run, serving), context)
     except Cancelled:
         raise
     except PrecisError as error:

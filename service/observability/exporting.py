@@ -160,6 +160,10 @@ class OtelSpan:
         """See `tracing.Span`."""
         self._span.set_attributes(_known(attributes))
 
+    def fail(self, code: str) -> None:
+        """See `tracing.Span`."""
+        _fail(self._span, code)
+
     def ids(self) -> dict[str, str]:
         """See `tracing.Span`."""
         found = self._span.get_span_context()

@@ -22,11 +22,14 @@ PART_SECONDS = (0.0005, 0.001, 0.0025, *SECONDS)
 
 T = TypeVar("T")
 _making = threading.Lock()
+# Everything that `once` was told of, for who wants to know all series.
+makers: list[Callable[[], object]] = []
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
     """The same object at every call; made by the first one, as the registry takes a name once."""
     made: list[T] = []
+    makers.append(lambda: get())
 
     def get() -> T:
         if not made:

@@ -32,6 +32,10 @@ class Span(Protocol):
         """Say more about it; None values are left out."""
         ...
 
+    def fail(self, code: str) -> None:
+        """Say that it went wrong, by code of `errors`."""
+        ...
+
     def leave(self) -> None:
         """Be the current span no longer, without an end."""
         ...
@@ -66,6 +70,9 @@ class _Nothing(AbstractContextManager["_Nothing"]):
         """Nothing was begun."""
 
     def set(self, attributes: Attributes) -> None:
+        """Nobody reads it."""
+
+    def fail(self, code: str) -> None:
         """Nobody reads it."""
 
     def leave(self) -> None:
