@@ -38,7 +38,8 @@ MAX_FUNCTION_LINES = 60
 LEAVES: dict[str, set[str]] = {
     "errors": set(),
     "config_serving": set(),
-    "config": {"config_serving"},
+    "config_jobs": {"config_serving"},
+    "config": {"config_serving", "config_jobs"},
     "covering": set(),
     "version": set(),
     "processes": set(),
@@ -70,6 +71,8 @@ ONLY_IN = {
     "flask": "api",
     "flask_openapi3": "api",
     "werkzeug": "api",
+    "dbos": "jobs",
+    "psycopg": "jobs",
 }
 
 

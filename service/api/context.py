@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from flask import current_app
 
 from service.config import Settings
+from service.jobs.store import Store
 from service.pipeline.requests import (
     DetectReply,
     DetectRequest,
@@ -59,7 +60,7 @@ class Services:
     """What the views work with.
 
     `draining` turns readiness off, `refusing` turns new work away: the first comes earlier, so that balancers have time
-    to look elsewhere before anybody is refused.
+    to look elsewhere before anybody is refused. `jobs` is None where there are none.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class Services:
     refusing: Callable[[], bool]
     live: Callable[[], bool]
     metrics: HttpMetrics
+    jobs: Store | None = None
 
 
 @dataclass(slots=True)

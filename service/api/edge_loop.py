@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from service.api import edge_reply
+from service.api import bodies, edge_reply
 from service.api.edge_buffer import RequestBuffer, Verdict
 from service.api.edge_conn import Conn, EdgeSocket, State
 from service.config import Settings
@@ -25,8 +25,7 @@ _SMALL_BYTES = 16 * 1024
 # A client that is refused while it still sends needs a moment: closing with data unread would discard the reply.
 _LINGER_S = 2.0
 _LINGER_BYTES = 1024 * 1024
-# A request younger than this is not given up to make room for a new connection.
-_FAIR_READ_S = 1.0
+_FAIR_READ_S = 1.0  # a request younger than this is not given up to make room for a new connection
 
 _REFUSALS = {
     Verdict.HEAD_TOO_LARGE: edge_reply.HEAD_TOO_LARGE,
@@ -59,11 +58,9 @@ class EdgeLoop:
         self._threads = threads
         self._start = start
         self._refused = refused
-        self._read_s: float = settings.read_timeout_s
-        self._idle_s: float = settings.keepalive_s
-        self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
-        self._held = 0
-        self.busy = 0  # threads at work
+        self._read_s, self._idle_s = float(settings.read_timeout_s), float(settings.keepalive_s)
+        self._budget = max(_BUDGET_BYTES, 2 * bodies.largest(settings))
+        self._held = self.busy = 0  # bytes counted, threads at work
         self._scratch = memoryview(bytearray(_RECV_BYTES))
         # Every connection in one of these has been given the same time, so each dict is in the order of deadlines.
         self._reading: dict[Conn, None] = {}
@@ -109,7 +106,8 @@ class EdgeLoop:
         edge = EdgeSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         edge.setblocking(False)
         edge.write_timeout_s = self._settings.read_timeout_s
-        conn = Conn(edge, client, server, RequestBuffer(MAX_HEAD_BYTES, self._settings.max_body_bytes))
+        buffer = RequestBuffer(MAX_HEAD_BYTES, lambda head: bodies.limit_of_head(self._settings, head))
+        conn = Conn(edge, client, server, buffer)
         self._arm(conn)
         self._expect(conn)
 
@@ -130,6 +128,7 @@ class EdgeLoop:
             keep: whether the reply said that it stays open.
         """
         self.busy -= 1
+        self._forget_bytes(conn)
         conn.request = None
         self._start_queued()
         if not keep:
@@ -228,7 +227,8 @@ class EdgeLoop:
             self._queued[conn] = None
 
     def _run(self, conn: Conn) -> None:
-        self._forget_bytes(conn)
+        if conn.counted <= self._settings.max_body_bytes:  # a larger body counts until it is answered
+            self._forget_bytes(conn)
         conn.state = State.BUSY
         self.busy += 1
         self._start(conn)

@@ -39,8 +39,7 @@ class MeteredPipeline:
         Raises:
             RateLimited: the key's characters are used up.
         """
-        sent = len(request.text or "") + len(request.html or "")
-        return self._charged(context.caller, sent, lambda: self._pipeline.summarize(request, context))
+        return self._charged(context.caller, characters(request), lambda: self._pipeline.summarize(request, context))
 
     def translate(self, request: TranslateRequest, context: CallContext) -> TranslateReply:
         """As the pipeline's.
@@ -48,8 +47,7 @@ class MeteredPipeline:
         Raises:
             RateLimited: the key's characters are used up.
         """
-        sent = sum(map(len, request.texts)) * len(request.targets)
-        return self._charged(context.caller, sent, lambda: self._pipeline.translate(request, context))
+        return self._charged(context.caller, characters(request), lambda: self._pipeline.translate(request, context))
 
     def detect(self, request: DetectRequest) -> DetectReply:
         """As the pipeline's.
@@ -59,7 +57,7 @@ class MeteredPipeline:
         """
         entry = current_entry()
         caller = entry.key.id if entry else ""
-        return self._charged(caller, sum(map(len, request.texts)), lambda: self._pipeline.detect(request))
+        return self._charged(caller, characters(request), lambda: self._pipeline.detect(request))
 
     def languages(self) -> LanguagesReply:
         """As the pipeline's."""
@@ -77,6 +75,14 @@ class MeteredPipeline:
             if caller:
                 self._access.limiter.refund(caller, characters)
             raise
+
+
+def characters(request: SummarizeRequest | TranslateRequest | DetectRequest) -> int:
+    """What a request is charged."""
+    if isinstance(request, SummarizeRequest):
+        return len(request.text or "") + len(request.html or "")
+    times = len(request.targets) if isinstance(request, TranslateRequest) else 1
+    return sum(map(len, request.texts)) * times
 
 
 def charge(access: Access, caller: str, characters: int) -> None:

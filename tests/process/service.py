@@ -160,6 +160,8 @@ def serving(*, announce: bool = True, module: str = "service.cli", **settings: o
             "PRECIS_RUNTIME_DIR": folder,
             "PRECIS_ENGINES": "fake",
             "PRECIS_API_WORKERS": "2",
+            "PRECIS_STATE_DIR": f"{folder}/state",
+            "PRECIS_JOBS_DATABASE": "off",  # those who test jobs turn them on
         }
         env |= {f"PRECIS_{name.upper()}": str(value) for name, value in settings.items()}
         log = Path(folder) / "log"
