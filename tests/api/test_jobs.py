@@ -102,7 +102,7 @@ def test_what_is_wrong_with_an_item_is_its_own_error(jobs: Background) -> None:
         ({"items": [GOOD], "id": "x"}, "items"),
         ({"task": "summarize"}, "request"),
         ({"request": {}}, "task"),
-        ({"task": "summarize", "request": {}}, "request"),
+        ({"task": "summarize", "request": {}}, "request.text"),
         ({"task": "summarize", "request": {"text": 7}}, "request.text"),
         ({**GOOD, "retain_s": 0}, "retain_s"),
         ({**GOOD, "webhook": {"url": "https://hooks.example.com/"}}, "webhook.url"),

@@ -74,6 +74,7 @@ class Service:
     port: int
     management_port: int
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     ready_after_s: float = 0.0
 
@@ -149,7 +150,9 @@ class Service:
 
 
 @contextmanager
-def serving(*, announce: bool = True, module: str = "service.cli", **settings: object) -> Iterator[Service]:
+def serving(
+    *, announce: bool = True, module: str = "service.cli", role: str = "all", **settings: object
+) -> Iterator[Service]:
     """A service with these settings (`port=…` becomes `PRECIS_PORT`), ended by pid afterwards."""
     port, management = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="precis-test-") as folder:
@@ -168,10 +171,10 @@ def serving(*, announce: bool = True, module: str = "service.cli", **settings: o
         started_s = time.monotonic()
         with log.open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, "serve"],
+                [sys.executable, "-m", module, "serve", "--role", role],
                 cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
-        service = Service(process, port, management, log)
+        service = Service(process, port, management, log, {name: str(value) for name, value in settings.items()})
         killer = threading.Timer(START_S, process.kill)
         killer.start()
         try:
