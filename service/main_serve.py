@@ -21,6 +21,7 @@ from service.config import Settings, SettingsError
 from service.heartbeat import ages
 from service.jobs.database import OFF
 from service.jobs.places import with_database
+from service.jobs.webhook import webhooks_of
 from service.management import ManagementServer, Page
 from service.processes import Alarm, Child
 
@@ -208,10 +209,12 @@ def _check_callers(settings: Settings) -> None:
     """Fail early and clearly, as with addresses.
 
     Raises:
-        SettingsError: the file of keys cannot be used, or the client of the shared store is not installed.
+        SettingsError: the file of keys or that of the secret cannot be used, or the client of the shared store is not
+            installed.
     """
     if settings.redis_url and find_spec("redis") is None:
         raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed")
+    webhooks_of(settings)
     if settings.keys_file:
         try:
             keys.load(settings.keys_file)

@@ -28,9 +28,8 @@ from service.jobs.database import OFF, database_of
 from service.jobs.job import Item, Made
 from service.jobs.places import with_database
 from service.jobs.runner import RETRIED, failed
-from service.jobs.targets import rules_of
 from service.jobs.telling import told
-from service.jobs.webhook import Webhooks
+from service.jobs.webhook import webhooks_of
 from service.jobs.worker import Ending, Work, Worker
 from service.management import ManagementServer, Page
 from service.pipeline import clean, detect
@@ -103,31 +102,6 @@ class Tasks:
 
 def _never() -> bool:
     return False
-
-
-def webhooks_of(settings: Settings) -> Webhooks | None:
-    """How webhooks are sent, or None where they are turned off.
-
-    Raises:
-        SettingsError: hosts are named and the secret is not, or cannot be read.
-    """
-    if not settings.webhook_hosts:
-        return None
-    if settings.webhook_secret_file is None:
-        raise SettingsError("PRECIS_WEBHOOK_SECRET_FILE: webhooks are signed, so that a secret is needed")
-    try:
-        secret = settings.webhook_secret_file.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(f"PRECIS_WEBHOOK_SECRET_FILE: {error.strerror}") from None
-    if not secret:
-        raise SettingsError("PRECIS_WEBHOOK_SECRET_FILE: is empty")
-    return Webhooks(
-        rules_of(settings.webhook_hosts, private=settings.webhook_private),
-        secret,
-        settings.webhook_attempts,
-        settings.webhook_retry_s,
-        settings.webhook_timeout_s,
-    )
 
 
 class WorkerProcess:

@@ -47,6 +47,10 @@ class Cursor(Protocol):
         """All rows that are left."""
         ...
 
+    def close(self) -> object:
+        """Leave what has not been fetched."""
+        ...
+
 
 class Transaction(Protocol):
     """Statements that take effect together."""

@@ -71,13 +71,12 @@ class Ledger:
             began = transaction.run(
                 "UPDATE precis_jobs SET state = 'running', started = {now} WHERE id = ? AND state = 'queued'", [job_id]
             ).rowcount
-            row = transaction.run(
+            rows = transaction.run(
                 "UPDATE precis_job_slices SET epoch = epoch + 1, attempts = attempts + 1 "
                 "WHERE job = ? AND number = ? AND done = 0 RETURNING first, behind, epoch, attempts",
                 [job_id, number],
-            ).fetchone()
-        taken = Slice(job_id, number, *row) if row is not None else None
-        return taken, bool(began)
+            ).fetchall()
+        return Slice(job_id, number, *rows[0]) if rows else None, bool(began)
 
     def left(self, taken: Slice) -> list[Item]:
         """The items of a slice that have no result yet, in order."""

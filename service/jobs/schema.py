@@ -14,6 +14,7 @@ STATEMENTS = (
     "CREATE UNIQUE INDEX IF NOT EXISTS precis_jobs_by_key ON precis_jobs (owner, key)",
     "CREATE INDEX IF NOT EXISTS precis_jobs_by_owner ON precis_jobs (owner, id)",
     "CREATE INDEX IF NOT EXISTS precis_jobs_by_state ON precis_jobs (state, enqueued)",
+    "CREATE INDEX IF NOT EXISTS precis_jobs_by_webhook ON precis_jobs (webhook_state, enqueued)",
     "CREATE INDEX IF NOT EXISTS precis_jobs_by_expiry ON precis_jobs (expires)",
     """CREATE TABLE IF NOT EXISTS precis_job_items (
         job TEXT NOT NULL REFERENCES precis_jobs (id) ON DELETE CASCADE, place INTEGER NOT NULL,

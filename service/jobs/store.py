@@ -12,6 +12,8 @@ from service.jobs.schema import STATEMENTS
 
 # Items of one slice. Slices are what workers take, so that a large job is spread over them and lets others in between.
 SLICE_ITEMS = 100
+# A page of results ends with the one that reaches this size, whatever was asked for.
+_PAGE_CHARACTERS = 8_000_000
 # What a job costs beside its texts.
 _JOB_BYTES = 1024
 
@@ -124,16 +126,19 @@ class Store:
         self.prepare()
         with self._database.transaction(write=False) as transaction:
             job = _get(transaction, owner, job_id)
-            rows = transaction.run(
-                "SELECT place, body FROM precis_job_results WHERE job = ? AND place > ? ORDER BY place LIMIT ?",
-                [job_id, after, limit],
-            ).fetchall()
-            gap = after >= 0 and _first_missing(transaction, job_id, after) <= after
-        found: list[str] = []
-        for place, body in rows:
-            if gap or place != after + 1 + len(found):
-                break
-            found.append(body)
+            found: list[str] = []
+            if _all_up_to(transaction, job_id, after):
+                rows = transaction.run(
+                    "SELECT place, body FROM precis_job_results WHERE job = ? AND place > ? ORDER BY place LIMIT ?",
+                    [job_id, after, limit],
+                )
+                size = 0
+                while size < _PAGE_CHARACTERS and (row := rows.fetchone()) is not None:
+                    if row[0] != after + 1 + len(found):
+                        break
+                    found.append(row[1])
+                    size += len(row[1])
+                rows.close()
         return found, after + 1 + len(found) >= job.total
 
     def cancel(self, owner: str, job_id: str) -> tuple[Job, bool]:
@@ -149,7 +154,12 @@ class Store:
         with self._database.transaction() as transaction:
             job = _get(transaction, owner, job_id)
             if job.ended:
-                transaction.run("DELETE FROM precis_jobs WHERE id = ?", [job_id])
+                # The row itself is left to the sweep of a worker, which knows what the engine has of the job.
+                transaction.run(
+                    "UPDATE precis_jobs SET expires = {now}, key = NULL, error = NULL, bytes = 0, webhook_url = NULL, "
+                    "webhook_state = NULL WHERE id = ?",
+                    [job_id],
+                )
                 delete_parts(transaction, job_id)
                 return job, True
             end(transaction, job_id, "cancelled", None)
@@ -251,9 +261,9 @@ def _by_key(transaction: Transaction, owner: str, key: str, asked: str) -> Job |
     return job_of(row[:-1])
 
 
-def _first_missing(transaction: Transaction, job_id: str, after: int) -> int:
-    """The first place up to `after` that has no result yet, or the one behind it."""
+def _all_up_to(transaction: Transaction, job_id: str, place: int) -> bool:
+    """Every place up to this one has a result."""
     row = transaction.run(
-        "SELECT count(*) FROM precis_job_results WHERE job = ? AND place <= ?", [job_id, after]
+        "SELECT count(*) FROM precis_job_results WHERE job = ? AND place <= ?", [job_id, place]
     ).fetchone()
-    return after + 1 if row is not None and row[0] == after + 1 else after
+    return row is not None and row[0] == place + 1

@@ -13,7 +13,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from service.jobs.targets import Refused, Resolve, Rules, Target, resolve_within
+from service.config import Settings, SettingsError
+from service.jobs.targets import Refused, Resolve, Rules, Target, resolve_within, rules_of
 from service.version import VERSION
 
 SIGNATURE_HEADER = "Precis-Signature"
@@ -105,6 +106,31 @@ class _Pinned(http.client.HTTPConnection):
         self.was_cut = True
         with contextlib.suppress(OSError, AttributeError):
             self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def webhooks_of(settings: Settings) -> Webhooks | None:
+    """How webhooks are sent, or None where they are turned off.
+
+    Raises:
+        SettingsError: hosts are named and the secret is not, or cannot be read.
+    """
+    if not settings.webhook_hosts:
+        return None
+    if settings.webhook_secret_file is None:
+        raise SettingsError("PRECIS_WEBHOOK_SECRET_FILE: webhooks are signed, so that a secret is needed")
+    try:
+        secret = settings.webhook_secret_file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"PRECIS_WEBHOOK_SECRET_FILE: {error.strerror}") from None
+    if not secret:
+        raise SettingsError("PRECIS_WEBHOOK_SECRET_FILE: is empty")
+    return Webhooks(
+        rules_of(settings.webhook_hosts, private=settings.webhook_private),
+        secret,
+        settings.webhook_attempts,
+        settings.webhook_retry_s,
+        settings.webhook_timeout_s,
+    )
 
 
 def signature(secret: bytes, body: bytes, now_s: int) -> str:

@@ -147,7 +147,8 @@ class Worker:
         late.daemon = True
         late.start()
         if self._engine is not None:
-            self._engine.close(drain_s + 5.0)
+            # What was lost is not waited for: others do it.
+            self._engine.close(_BEAT_S if lost else drain_s + 5.0)
         late.cancel()
         idle = not self._runner.jobs()
         self._runner.close()

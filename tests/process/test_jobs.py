@@ -27,6 +27,7 @@ pytestmark = pytest.mark.process
 START_S = 90.0
 DONE_S = 120.0
 TAKEOVER_S = 15.0
+WORKER = "service.main_worker"
 SLOW = "fake:steps={ms} fake:step_ms=1"
 
 
@@ -90,7 +91,7 @@ def background(**settings: object) -> Iterator[Service]:
 
 def worker_pid(service: Service) -> int:
     """Process id of the worker that the supervisor started."""
-    return service.children("service.main_worker")[-1]
+    return service.children(WORKER)[-1]
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_a_killed_worker_goes_on_where_it_was(shared: Service) -> None:
         wait_until(lambda part=part: job(shared, place)["progress"]["done"] > part, "a part is done", DONE_S)  # type: ignore[misc]
         pid = worker_pid(shared)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda pid=pid: worker_pid(shared) != pid, "another worker is there", START_S)  # type: ignore[misc]
+        wait_until(lambda pid=pid: set(shared.children(WORKER)) - {pid} != set(), "another worker", START_S)  # type: ignore[misc]
     check_all(shared, place, 600)
 
 
@@ -189,7 +190,8 @@ def test_webhooks_are_delivered_over_restarts(receiver: Receiver, tmp_path: Path
         wait_until(lambda: len(receiver.received) >= 1, "the first attempt", DONE_S)
         os.kill(worker_pid(service), signal.SIGKILL)
         wait_until(lambda: job(service, place)["webhook"]["state"] == "delivered", "it is delivered", DONE_S)
-        assert job(service, place)["webhook"]["attempts"] >= 3
+        assert job(service, place)["webhook"]["attempts"] >= 2
+    assert len(receiver.received) >= 3
     headers, body = receiver.received[-1]
     assert headers["precis-job"] == json.loads(body)["id"] == place.rpartition("/")[2]
     assert json.loads(body)["state"] == "succeeded"
@@ -251,9 +253,9 @@ def takeover(service: Service, database: str, **settings: object) -> float:
     """Kill one of two workers for good in the middle of a job; seconds until its part gets on again."""
     settings = {"jobs_concurrency": 2, **settings}
     with lone_worker(service, database, **settings) as first:
-        place = submit(service, items(90, ms=100))
+        place = submit(service, items(90, ms=1000))
         wait_until(lambda: job(service, place)["progress"]["done"] >= 10, "the first worker has begun", DONE_S)
-        with lone_worker(service, database, **settings):
+        with lone_worker(service, database, **settings | {"jobs_concurrency": 16}):
             first.kill()
             first.wait()
             killed_s = time.monotonic()
@@ -277,10 +279,11 @@ def test_a_worker_that_was_stopped_writes_nothing_over(tmp_path: Path) -> None:
     """Stopped, taken over and woken again, it learns that it lost its work, and ends."""
     database = f"sqlite://{tmp_path}/jobs.db"
     with api_and_model(database) as service, lone_worker(service, database, jobs_concurrency=2) as first:
-        place = submit(service, items(60, ms=50))
+        place = submit(service, items(60, ms=1000))
         wait_until(lambda: job(service, place)["progress"]["done"] >= 5, "the first worker has begun", DONE_S)
-        with lone_worker(service, database, jobs_concurrency=2):
+        with lone_worker(service, database, jobs_concurrency=16):
             first.send_signal(signal.SIGSTOP)
+            assert job(service, place)["progress"]["done"] < 60, "the job was not to be done yet"
             check_all(service, place, 60)
             first.send_signal(signal.SIGCONT)
             assert first.wait(60) == 70
