@@ -27,6 +27,7 @@ resource = Resource("jobs", __name__)
 _ID = re.compile(r"[0-9a-f]{1,64}")
 _MOST_RESULTS = 1000
 _MOST_JOBS = 100
+_LAST_PLACE = 999_999_999
 _ERRORS = (*KEY_ERRORS, "bad_request", "forbidden", "not_found", "unavailable")
 _LIBRARY = {"text": "The town library reopened on Monday. Repairs had taken two years."}
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -166,14 +167,16 @@ def cancel_job(job: str) -> Response:
         errors=_ERRORS,
         parameters=(
             _PATH_ID,
-            Parameter("after", "query", {"type": "integer", "minimum": 0}, "`next` of the page before"),
+            Parameter(
+                "after", "query", {"type": "integer", "minimum": 0, "maximum": _LAST_PLACE}, "`next` of the page before"
+            ),
             Parameter("limit", "query", _bounded(_MOST_RESULTS), "results of one page"),
         ),
     )
 )
 def job_results(job: str) -> Response:
     """Answer with a page of results."""
-    after = _number("after", -1, 0, 10**9)
+    after = _number("after", -1, 0, _LAST_PLACE)
     limit = _number("limit", _MOST_RESULTS // 10, 1, _MOST_RESULTS)
     results, complete = _store().results(current_call().caller, _id(job), after, limit)
     last = after + len(results)

@@ -75,7 +75,7 @@ def test_replies_are_the_described_ones(
 
 
 def _untold(problem: dict[str, Any]) -> bool:
-    """A key used twice, no keys, unknown engines and languages, odd terms and hosts, NUL, no letters, time that ran out."""
+    """A key used twice, no keys, unknown engines and languages, odd terms and hosts, NUL, no letters, no time left."""
     named = str(problem.get("field", "")).rpartition(".")[2].partition("[")[0]
     told = problem["code"] == "bad_request" and (
         named in ("engine", "translate_engine", "format", "keep", "glossary", "url") or "NUL" in problem["detail"]

@@ -264,6 +264,7 @@ def takeover(service: Service, database: str, **settings: object) -> float:
             wait_until(lambda: job(service, place)["progress"]["done"] > before, "it is taken over", DONE_S)
             took_s = time.monotonic() - killed_s
             check_all(service, place, 90)
+    print(f"taken over after {took_s:.1f} s")
     return took_s
 
 
