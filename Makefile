@@ -34,6 +34,7 @@ test-full: setup-dev ## the heavy tests
 	@$(PY) -m scripts.environments requirements-clients.txt .make/clients
 	@command -v promtool > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh prometheus > /dev/null || true
 	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
+	@ls /usr/lib/postgresql/*/bin/postgres > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh postgresql > /dev/null || true
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

@@ -15,6 +15,7 @@ START, END = "<!-- settings -->", "<!-- /settings -->"
 # These differ from machine to machine or are too long to read.
 SHOWN = {
     "runtime_dir": "a folder of the user in `/tmp`",
+    "state_dir": "`~/.local/state/precis`",
     "models_dir": "`~/.cache/precis/models`",
     "quantized_dir": "`~/.cache/precis/quantized`",
     "apertium_pairs": "20 pairs, see `service/config.py`",

@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--role", choices=("all", "api", "model"), default="all")
     serve.set_defaults(run=_serve)
 
+    worker = commands.add_parser("worker", help="do durable jobs until it is told to stop")
+    worker.set_defaults(run=_worker)
+
     summarize = commands.add_parser("summarize", help="summarize a text or HTML file")
     summarize.add_argument("file", help="path, or - for standard input")
     summarize.add_argument("--to", action="append", default=[], metavar="TAG", help="translate the summary; repeatable")
@@ -83,6 +86,12 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from service.main_serve import serve
 
     return serve(settings, options.role)
+
+
+def _worker(options: argparse.Namespace, settings: Settings) -> int:
+    from service.main_worker import main as work
+
+    return work([])
 
 
 def _summarize(options: argparse.Namespace, settings: Settings) -> int:

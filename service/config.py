@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from service.config_serving import ServingSettings
+from service.config_jobs import JobsSettings
 
 PREFIX = "PRECIS_"
 
@@ -54,7 +54,7 @@ class SettingsError(Exception):
     """The environment holds a setting that cannot be used; the message names it."""
 
 
-class Settings(ServingSettings):
+class Settings(JobsSettings):
     """Everything that can be set. Field order is the order of the README's table."""
 
     # engines

@@ -10,6 +10,8 @@ from service.api.app import create_app
 from service.api.stores import callers_of
 from service.config import load
 from service.heartbeat import ages
+from service.jobs.database import database_of
+from service.jobs.store import Store
 from service.pipeline import clean, detect
 from service.pipeline.pipeline import Pipeline
 from service.processes import die_with_parent
@@ -36,7 +38,16 @@ def build() -> WSGIApplication:
 
     pipeline = Pipeline(Client(settings.model_target), settings)
     callers = callers_of(settings, own_key)
-    return create_app(settings, pipeline, draining=drain_flag.exists, live=live, refusing=_never, callers=callers)
+    database = database_of(settings)
+    return create_app(
+        settings,
+        pipeline,
+        draining=drain_flag.exists,
+        live=live,
+        refusing=_never,
+        callers=callers,
+        store=Store(database, max_bytes=settings.jobs_max_mb * 1024 * 1024) if database is not None else None,
+    )
 
 
 def _never() -> bool:

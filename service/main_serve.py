@@ -19,13 +19,19 @@ from service import cpus, telemetry
 from service.api import keys
 from service.config import Settings, SettingsError
 from service.heartbeat import ages
+from service.jobs.database import OFF
+from service.jobs.places import with_database
+from service.jobs.webhook import webhooks_of
 from service.management import ManagementServer, Page
 from service.processes import Alarm, Child
 
 log = logging.getLogger("precis.serve")
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:service.api.gunicorn_conf", "service.main_api:app"]
+WORKER = [sys.executable, "-m", "service.main_worker", "--child"]
 MODEL = [sys.executable, "-m", "service.main_model", "--child"]
+# The worker of jobs begins when the service is ready, which it would hold up; where that never comes, after this time.
+WORKER_AFTER_S = 15.0
 # Given to a child past its own drain time before it is killed.
 KILL_MARGIN_S = 5.0
 
@@ -54,9 +60,12 @@ class Supervisor:
         self._own_key = keys.new_key()
         env = os.environ | self._cpus.environment(os.environ) | {"SUPERVISOR_PID": str(os.getpid())}
         env[telemetry.MULTIPROCESS_VARIABLE] = str(self._metrics)
+        env["PRECIS_JOBS_DATABASE"] = settings.jobs_database
         self._api = Child("api", GUNICORN, env | {"SUPERVISOR_KEY": self._own_key}, self._ended)
         self._model = Child("model", MODEL, env, self._ended)
+        self._worker = Child("worker", WORKER, env, self._ended)
         self._children = [self._model, self._api] if role == "all" else [self._api]
+        self._ready = False
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT.
@@ -77,8 +86,7 @@ class Supervisor:
             {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._show_metrics},
         )
         management.start()
-        if self._announce:
-            threading.Thread(target=self._announce_ready, name="announce", daemon=True).start()
+        threading.Thread(target=self._await_ready, name="announce", daemon=True).start()
         try:
             self._keep_running()
             return self._drain()
@@ -98,8 +106,12 @@ class Supervisor:
         telemetry.share_metrics(self._metrics, fresh=True)
 
     def _keep_running(self) -> None:
+        worker_due_s = time.monotonic() + WORKER_AFTER_S
+        with_worker = self._role == "all" and self._settings.jobs_database != OFF
         while not self._stop_signals:
             now_s = time.monotonic()
+            if with_worker and self._worker not in self._children and (self._ready or now_s >= worker_due_s):
+                self._children.append(self._worker)
             delay_s = min(child.tend(now_s) for child in self._children)
             if self._role == "all":
                 self._end_stuck_model()
@@ -121,7 +133,9 @@ class Supervisor:
         while self._stop_signals < 2 and (left_s := until_s - time.monotonic()) > 0:
             self._alarm.wait(left_s)
         limit_s = self._settings.drain_timeout_s + KILL_MARGIN_S
-        ended = [child.end(limit_s) for child in reversed(self._children)]
+        # The worker hands its jobs back meanwhile; both need the model process until they have ended.
+        self._worker.send(signal.SIGTERM)
+        ended = [child.end(limit_s) for child in (self._api, self._worker, self._model)]
         log.info("ended")
         return 0 if all(ended) else 1
 
@@ -160,13 +174,15 @@ class Supervisor:
         workers = len(ages(self._heartbeats, "api"))
         return workers >= self._cpus.api_workers and _answers(host, self._settings.port, "/v1/models", self._own_key)
 
-    def _announce_ready(self) -> None:
+    def _await_ready(self) -> None:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
         url = f"http://{host}:{self._settings.port}"
         pause = threading.Event()
         while not self._stop_signals and not self._all_up(host):
             pause.wait(0.05)
-        if self._stop_signals:
+        self._ready = True
+        self._alarm.ring()
+        if self._stop_signals or not self._announce:
             return
         print(f"précis is ready on {url}  (docs: {url}/docs, probes and metrics: port "
               f"{self._settings.management_port_effective})")  # fmt: skip
@@ -193,10 +209,12 @@ def _check_callers(settings: Settings) -> None:
     """Fail early and clearly, as with addresses.
 
     Raises:
-        SettingsError: the file of keys cannot be used, or the client of the shared store is not installed.
+        SettingsError: the file of keys or that of the secret cannot be used, or the client of the shared store is not
+            installed.
     """
     if settings.redis_url and find_spec("redis") is None:
         raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed")
+    webhooks_of(settings)
     if settings.keys_file:
         try:
             keys.load(settings.keys_file)
@@ -239,6 +257,8 @@ def serve(settings: Settings, role: str, *, announce: bool = True) -> int:
         os.environ.update(cpus.decide(settings, shared=False).environment(os.environ))
         os.execv(sys.executable, [sys.executable, "-m", "service.main_model"])  # noqa: S606 - the same interpreter
     telemetry.configure_logging("serve", settings.log_level)
+    if role == "all":
+        settings = with_database(settings)
     try:
         return Supervisor(settings, role, announce=announce).run()
     except OSError as error:

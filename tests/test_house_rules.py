@@ -39,7 +39,8 @@ LEAVES: dict[str, set[str]] = {
     "errors": set(),
     "addresses": set(),
     "config_serving": {"addresses"},
-    "config": {"config_serving"},
+    "config_jobs": {"config_serving"},
+    "config": {"config_serving", "config_jobs"},
     "covering": set(),
     "version": set(),
     "processes": set(),
@@ -73,6 +74,8 @@ ONLY_IN = {
     "flask": "api",
     "flask_openapi3": "api",
     "werkzeug": "api",
+    "dbos": "jobs",
+    "psycopg": "jobs",
 }
 
 

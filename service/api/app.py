@@ -18,6 +18,7 @@ from service.api import (
     guards,
     health,
     idempotency,
+    jobs,
     problems,
     stores,
     summarize,
@@ -31,6 +32,7 @@ from service.api.resource import Resource
 from service.api.stores import Callers
 from service.api.stream_slots import Streams
 from service.config import Settings
+from service.jobs.store import Store
 from service.telemetry import HttpMetrics
 
 RESOURCES: tuple[Resource, ...] = (
@@ -38,6 +40,7 @@ RESOURCES: tuple[Resource, ...] = (
     translate.resource,
     detect.resource,
     batch.resource,
+    jobs.resource,
     catalog.resource,
     usage.resource,
     health.resource,
@@ -61,6 +64,7 @@ def create_app(
     live: Callable[[], bool],
     refusing: Callable[[], bool] | None = None,
     callers: Callers | None = None,
+    store: Store | None = None,
 ) -> Flask:
     """The HTTP API as a WSGI application.
 
@@ -72,6 +76,7 @@ def create_app(
         refusing: true once new work is turned away; default is `draining`. Given apart, requests that balancers still
             send during `drain_delay_s` are served.
         callers: keys, limits and kept replies; default is what the settings name, kept by this instance.
+        store: of durable jobs; None where there are none.
     """
     callers = callers or stores.callers_of(settings)
     gate = callers.access
@@ -86,6 +91,7 @@ def create_app(
         live=live,
         metrics=HttpMetrics(lambda tag: languages.canonical(tag) == tag, by_caller=settings.metrics_by_key),
         streams=Streams(settings.max_streams),
+        jobs=store,
     )
     problems.register(app)
     app.before_request(guards.begin)

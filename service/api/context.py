@@ -12,6 +12,7 @@ from flask import current_app
 
 from service.api.stream_slots import Streams
 from service.config import Settings
+from service.jobs.store import Store
 from service.observability.stages import Times
 from service.observability.tracing import Span
 from service.pipeline.progress import SILENT, Progress
@@ -63,7 +64,7 @@ class Services:
     """What the views work with.
 
     `draining` turns readiness off, `refusing` turns new work away: the first comes earlier, so that balancers have time
-    to look elsewhere before anybody is refused.
+    to look elsewhere before anybody is refused. `jobs` is None where there are none.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class Services:
     live: Callable[[], bool]
     metrics: HttpMetrics
     streams: Streams
+    jobs: Store | None = None
 
 
 @dataclass(slots=True)

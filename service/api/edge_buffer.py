@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 # A chunk's size line may carry extensions, which nobody uses; a trailer section is a few fields.
@@ -70,12 +71,13 @@ class RequestBuffer:
 
     Args:
         max_head: largest head, in bytes.
-        max_body: largest body, in bytes, counted without chunk framing.
+        max_body: largest body, in bytes, counted without chunk framing; or a function that tells it from a head.
     """
 
-    def __init__(self, max_head: int, max_body: int) -> None:
+    def __init__(self, max_head: int, max_body: int | Callable[[bytes], int]) -> None:
         self._max_head = max_head
-        self._max_body = max_body
+        self._limit_of = max_body if callable(max_body) else None
+        self._max_body = 0 if callable(max_body) else max_body
         self._buf = bytearray()
         self._restart()
 
@@ -165,6 +167,8 @@ class RequestBuffer:
 
     def _frame(self) -> Verdict:
         """Read from the head how the body is delimited."""
+        if self._limit_of is not None:
+            self._max_body = self._limit_of(self._head)
         fields = _FRAMING.findall(self._head.lower())
         if not fields:
             self._phase = _Phase.DONE

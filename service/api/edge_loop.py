@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from service.api import edge_reply
+from service.api import bodies, edge_reply
 from service.api.edge_buffer import RequestBuffer, Verdict
 from service.api.edge_conn import Conn, EdgeSocket, State
 from service.api.edge_flush import Flusher
@@ -26,8 +26,7 @@ _SMALL_BYTES = 16 * 1024
 # A client that is refused while it still sends needs a moment: closing with data unread would discard the reply.
 _LINGER_S = 2.0
 _LINGER_BYTES = 1024 * 1024
-# A request younger than this is not given up to make room for a new connection.
-_FAIR_READ_S = 1.0
+_FAIR_READ_S = 1.0  # a request younger than this is not given up to make room for a new connection
 
 
 class EdgeLoop:
@@ -54,11 +53,9 @@ class EdgeLoop:
         self._threads = threads
         self._start = start
         self._refused = refused
-        self._read_s: float = settings.read_timeout_s
-        self._idle_s: float = settings.keepalive_s
-        self._budget = max(_BUDGET_BYTES, 2 * settings.max_body_bytes)
-        self._held = 0
-        self.busy = 0  # threads at work
+        self._read_s, self._idle_s = float(settings.read_timeout_s), float(settings.keepalive_s)
+        self._budget = max(_BUDGET_BYTES, 2 * bodies.largest(settings))
+        self._held = self.busy = 0  # bytes counted, threads at work
         self.streaming: dict[Conn, None] = {}  # replies that write themselves, on threads of their own
         self._scratch = memoryview(bytearray(_RECV_BYTES))
         # Every connection in one of these has been given the same time, so each dict is in the order of deadlines.
@@ -104,7 +101,8 @@ class EdgeLoop:
     def add(self, sock: socket.socket, client: Any, server: Any) -> None:
         """Take over an accepted connection."""
         edge = EdgeSocket.of(sock, self._settings.read_timeout_s)
-        conn = Conn(edge, client, server, RequestBuffer(MAX_HEAD_BYTES, self._settings.max_body_bytes))
+        buffer = RequestBuffer(MAX_HEAD_BYTES, lambda head: bodies.limit_of_head(self._settings, head))
+        conn = Conn(edge, client, server, buffer)
         conn.watch(self._poller)
         self._expect(conn)
 
@@ -136,6 +134,7 @@ class EdgeLoop:
             del self.streaming[conn]
         else:
             self.busy -= 1
+        self._forget_bytes(conn)
         conn.request = conn.stream = None
         self._start_queued()
         end = self._slow.start if conn.sock.left else self._answered
@@ -239,7 +238,8 @@ class EdgeLoop:
 
     def _run(self, conn: Conn) -> None:
         self._queued.pop(conn, None)
-        self._forget_bytes(conn)
+        if conn.counted <= self._settings.max_body_bytes:  # a larger body counts until it is answered
+            self._forget_bytes(conn)
         conn.state = State.BUSY
         self.busy += 1
         self._start(conn)

@@ -9,6 +9,7 @@ import time
 from flask import g, request
 
 from service import telemetry
+from service.api import bodies
 from service.api.context import Call, Services, gone_probe, services
 from service.errors import BadRequest, Draining, PayloadTooLarge, UnsupportedMediaType
 from service.observability import stages, tracing
@@ -46,7 +47,7 @@ def begin() -> None:
     serving.metrics.in_flight.inc()
     g.counted = True
     announced = environ.get("CONTENT_LENGTH") or "0"
-    if announced != "0" and (not announced.isdecimal() or int(announced) > serving.settings.max_body_bytes):
+    if announced != "0" and (not announced.isdecimal() or int(announced) > _limit(serving)):
         raise _too_large(serving)
 
 
@@ -81,7 +82,7 @@ def json_body(*, streams: bool = False) -> bytes:
     Raises:
         Draining: new work is turned away.
         UnsupportedMediaType: not JSON, or compressed.
-        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        PayloadTooLarge: over the path's limit; nothing is read past it.
         BadRequest: a header asks for what does not exist, or the body ended early.
     """
     if not streams and wants_stream() and not request.accept_mimetypes.accept_json:
@@ -99,7 +100,7 @@ def plain_body() -> bytes:
     Raises:
         Draining: new work is turned away.
         UnsupportedMediaType: it is compressed.
-        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        PayloadTooLarge: over the path's limit; nothing is read past it.
         BadRequest: the body ended early.
     """
     serving = services()
@@ -114,7 +115,7 @@ def raw_body() -> bytes:
     """The body of this request as it came; read once, and kept for whoever asks again.
 
     Raises:
-        PayloadTooLarge: over `max_body_bytes`; nothing is read past it.
+        PayloadTooLarge: over the path's limit; nothing is read past it.
         BadRequest: the body ended early.
     """
     body: bytes | None = g.get("body")
@@ -166,7 +167,7 @@ def _read(serving: Services) -> bytes:
         return body
     if not environ.get("HTTP_TRANSFER_ENCODING"):
         return b""
-    limit = serving.settings.max_body_bytes
+    limit = _limit(serving)
     pieces: list[bytes] = []
     size = 0
     while piece := stream.read(min(_CHUNK, limit + 1 - size)):
@@ -177,6 +178,10 @@ def _read(serving: Services) -> bytes:
     return b"".join(pieces)
 
 
+def _limit(serving: Services) -> int:
+    return bodies.limit(serving.settings, request.method, request.path)
+
+
 def _too_large(serving: Services) -> PayloadTooLarge:
     request.environ[CLOSE_FLAG] = True
-    return PayloadTooLarge(f"the body is over the limit of {serving.settings.max_body_bytes} bytes")
+    return PayloadTooLarge(f"the body is over the limit of {_limit(serving)} bytes")

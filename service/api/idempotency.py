@@ -29,12 +29,18 @@ MOST_KEPT_BYTES = 8 * 1024 * 1024
 _JOINED_AFTER_S = 0.02
 
 
+# What is kept there for good looks after repetitions itself.
+_DURABLE = frozenset({"jobs.jobs"})
+
+
 def register(app: Flask, store: Store) -> None:
     """Honour `Idempotency-Key` on every POST of an app. To be called after what finds out who calls."""
 
     def begin() -> Response | None:
         given = request.environ.get("HTTP_IDEMPOTENCY_KEY")
         if given is None or request.method != "POST" or request.endpoint is None or is_open():
+            return None
+        if request.endpoint in _DURABLE:
             return None
         return _begin(store, given)
 
@@ -43,7 +49,12 @@ def register(app: Flask, store: Store) -> None:
     app.teardown_request(_drop)
 
 
-def _begin(store: Store, given: str) -> Response | None:
+def digests(given: str) -> tuple[bytes, bytes]:
+    """Of a key and its caller, and of what is asked with it.
+
+    Raises:
+        BadRequest: it is no key.
+    """
     match = _KEY.fullmatch(given)
     if match is None:
         raise BadRequest(
@@ -51,7 +62,6 @@ def _begin(store: Store, given: str) -> Response | None:
             field="Idempotency-Key",
         )
     call: Call = g.call
-    name = _digest(call.caller, match[1] or match[2])
     environ = request.environ
     asked = (
         request.path,
@@ -59,7 +69,12 @@ def _begin(store: Store, given: str) -> Response | None:
         environ.get("CONTENT_TYPE", ""),
         str(guards.wants_stream()),
     )
-    fingerprint = _digest(*asked, guards.raw_body())
+    return _digest(call.caller, match[1] or match[2]), _digest(*asked, guards.raw_body())
+
+
+def _begin(store: Store, given: str) -> Response | None:
+    name, fingerprint = digests(given)
+    environ = request.environ
     started_s = time.monotonic()
     try:
         found = store.begin(name, fingerprint, Wait(guards.deadline_s(), gone_probe(environ)))

@@ -40,9 +40,11 @@ class MeteredPipeline:
         Raises:
             RateLimited: the key's characters are used up.
         """
-        sent = len(request.text or "") + len(request.html or "")
         return self._charged(
-            context.caller, sent, lambda: self._pipeline.summarize(request, context, progress), progress
+            context.caller,
+            characters(request),
+            lambda: self._pipeline.summarize(request, context, progress),
+            progress,
         )
 
     def translate(self, request: TranslateRequest, context: CallContext, progress: Progress = SILENT) -> TranslateReply:
@@ -51,9 +53,11 @@ class MeteredPipeline:
         Raises:
             RateLimited: the key's characters are used up.
         """
-        sent = sum(map(len, request.texts)) * len(request.targets)
         return self._charged(
-            context.caller, sent, lambda: self._pipeline.translate(request, context, progress), progress
+            context.caller,
+            characters(request),
+            lambda: self._pipeline.translate(request, context, progress),
+            progress,
         )
 
     def detect(self, request: DetectRequest) -> DetectReply:
@@ -64,7 +68,7 @@ class MeteredPipeline:
         """
         entry = current_entry()
         caller = entry.key.id if entry else ""
-        return self._charged(caller, sum(map(len, request.texts)), lambda: self._pipeline.detect(request))
+        return self._charged(caller, characters(request), lambda: self._pipeline.detect(request))
 
     def languages(self) -> LanguagesReply:
         """As the pipeline's."""
@@ -82,6 +86,14 @@ class MeteredPipeline:
             if caller and not progress.told:
                 self._access.limiter.refund(caller, characters)
             raise
+
+
+def characters(request: SummarizeRequest | TranslateRequest | DetectRequest) -> int:
+    """What a request is charged."""
+    if isinstance(request, SummarizeRequest):
+        return len(request.text or "") + len(request.html or "")
+    times = len(request.targets) if isinstance(request, TranslateRequest) else 1
+    return sum(map(len, request.texts)) * times
 
 
 def charge(access: Access, caller: str, characters: int) -> None:

@@ -114,7 +114,17 @@ def _parameters(operation: Operation, settings: Settings) -> list[Object]:
         "`Idempotent-Replay: true`; kept are successful replies",
         "schema": {"type": "string", "pattern": '^("[!#-~]{1,255}"|[!#-~]{1,255})$'},
     }
-    return [request_id, deadline, repeated] if operation.request else [request_id]
+    own: list[Object] = [
+        {
+            "name": one.name,
+            "in": one.where,
+            "required": one.where == "path",
+            "description": one.about,
+            "schema": dict(one.schema),
+        }
+        for one in operation.parameters
+    ]
+    return [*own, request_id, deadline, repeated] if operation.request else [*own, request_id]
 
 
 def _responses(operation: Operation) -> Object:
@@ -127,7 +137,8 @@ def _responses(operation: Operation) -> Object:
         content = {"application/json": {"schema": _reference(operation.reply)}}
     if operation.events:
         content[EVENTS] = _events(operation.events)
-    made: Object = {"200": {"description": "Success", "headers": headers, "content": content}}
+    good = {"description": "Success", "headers": headers, "content": content}
+    made: Object = {str(status): good for status in operation.statuses}
     by_status: dict[int, list[str]] = {}
     for code in operation.errors:
         by_status.setdefault(TABLE[code].status, []).append(code)

@@ -10,9 +10,8 @@ from flask import Blueprint, Response, g
 from pydantic import BaseModel
 
 from service.api.context import Call
-from service.api.validation import Body
 
-View = Callable[[], Response]
+View = Callable[..., Response]
 
 # What every endpoint behind a key can answer.
 KEY_ERRORS = ("unauthorized", "rate_limited")
@@ -33,6 +32,16 @@ BODY_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A part of the path (`{name}`) or of the query, as it is documented; `where` is `path` or `query`."""
+
+    name: str
+    where: str
+    schema: Mapping[str, object]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path, as it is documented.
 
@@ -41,6 +50,8 @@ class Operation:
         events: by name, the shapes of the events that the same is told in where a stream is asked for.
         errors: codes of the error table this operation can answer.
         examples: by name, bodies to try.
+        statuses: of good replies; all of them have that shape.
+        parameters: beside the headers that every operation reads.
     """
 
     method: str
@@ -48,10 +59,12 @@ class Operation:
     name: str
     summary: str
     reply: type[BaseModel] | str
-    request: type[Body] | None = None
+    request: type[BaseModel] | None = None
     events: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    statuses: tuple[int, ...] = (200,)
+    parameters: tuple[Parameter, ...] = ()
 
 
 class Resource(Blueprint):
@@ -66,7 +79,8 @@ class Resource(Blueprint):
 
         def keep(view: View) -> View:
             self.operations.append(operation)
-            self.add_url_rule(operation.path, operation.name, view, methods=[operation.method])
+            rule = operation.path.replace("{", "<").replace("}", ">")
+            self.add_url_rule(rule, operation.name, view, methods=[operation.method])
             return view
 
         return keep

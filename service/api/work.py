@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from service.api import guards, render
 from service.api.context import Call, Services
 from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
-from service.api.validation import Body, validated
+from service.api.validation import validated
+from service.config import Settings
 from service.observability.stages import stage
 from service.pipeline.progress import SILENT, Progress
-from service.pipeline.requests import AUTO, SummarizeReply
+from service.pipeline.requests import AUTO, DetectRequest, SummarizeReply, SummarizeRequest, TranslateRequest
 from service.records import CallContext
 from service.telemetry import HttpMetrics
 
@@ -81,16 +81,31 @@ def count_unsupported(reply: SummarizeReply, metrics: HttpMetrics) -> None:
             metrics.unsupported(item.kind)
 
 
-B = TypeVar("B", bound=Body)
-Run = Callable[[Services, CallContext], Done]
+AnyBody = SummarizeBody | TranslateBody | DetectBody
 
 
-def _runner(model: type[B], task: Callable[[B, Services, CallContext], Done]) -> Callable[..., Run]:
-    def prepare(value: object) -> Run:
-        body = validated(model, value)
-        return lambda serving, context: task(body, serving, context)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A task whose body has been read: to be run now, or kept for later."""
 
-    return prepare
+    body: AnyBody
+    _task: Callable[..., Done]
+
+    def __call__(self, serving: Services, context: CallContext) -> Done:
+        """Do it."""
+        return self._task(self.body, serving, context)
+
+    def request(self, settings: Settings) -> SummarizeRequest | TranslateRequest | DetectRequest:
+        """What the pipeline will be asked.
+
+        Raises:
+            PrecisError: the body is over a limit, or asks for what does not exist.
+        """
+        return self.body.to_request(settings)
+
+
+def _runner(model: type[AnyBody], task: Callable[..., Done]) -> Callable[[object], Run]:
+    return lambda value: Run(validated(model, value), task)
 
 
 # By name: a function from the decoded JSON of a request body to what runs it; it raises BadRequest.

@@ -126,6 +126,15 @@ class Client:
         finally:
             self._refreshing.release()
 
+    def answers(self) -> bool:
+        """Whether the model process answers now, whatever is remembered of it."""
+        self._connect()
+        try:
+            self._describe(pb.DescribeRequest(products=True), timeout=DESCRIBE_TIMEOUT_S)
+        except grpc.RpcError:
+            return False
+        return True
+
     def close(self) -> None:
         """See Backend.close."""
         with self._lock:

@@ -18,6 +18,9 @@ from typing import Protocol
 from service.engines.base import RowWork
 from service.errors import Overloaded, TooLong
 
+# The caller of what nobody waits for: it has its turns, and each costs it as much as so many of another caller's.
+BACKGROUND = "background"
+_BACKGROUND_WEIGHT = 8.0
 # What a caller with a name may fill of the queue, beside what it has there alone: the rest is for others.
 _MOST_OF_QUEUE = 0.75
 
@@ -197,7 +200,8 @@ class _Turns:
         row = queue.pop()
         self._size -= 1
         if len(queue):
-            heapq.heappush(self._turns, (self._had + row.work.cost, next(self._order), key))
+            weight = _BACKGROUND_WEIGHT if key == BACKGROUND and self._key is _caller_of else 1.0
+            heapq.heappush(self._turns, (self._had + row.work.cost * weight, next(self._order), key))
         else:
             del self._queues[key]
         return row

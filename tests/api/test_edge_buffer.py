@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.api import bodies
 from service.api.edge_buffer import RawRequest, RequestBuffer, Verdict
+from service.config import Settings
 
 MAX_HEAD = 2048
 MAX_BODY = 5000
@@ -211,3 +213,27 @@ def test_take_needs_a_complete_request():
     buffer.feed(b"GET /")
     with pytest.raises(ValueError, match="no complete request"):
         buffer.take()
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (b"POST /v1/jobs HTTP/1.1", Verdict.MORE),
+        (b"POST /v1/jobs?x=1 HTTP/1.1", Verdict.MORE),
+        (b"POST /v1/batch HTTP/1.1", Verdict.BODY_TOO_LARGE),
+        (b"PUT /v1/jobs HTTP/1.1", Verdict.BODY_TOO_LARGE),
+        (b"POST /v1/jobs/ HTTP/1.1", Verdict.BODY_TOO_LARGE),
+        (b"POST /v1/%6aobs HTTP/1.1", Verdict.BODY_TOO_LARGE),
+        (b"POST http://x/v1/jobs HTTP/1.1", Verdict.BODY_TOO_LARGE),
+        (b"POST /x?/v1/jobs HTTP/1.1", Verdict.BODY_TOO_LARGE),
+    ],
+)
+def test_only_jobs_may_have_a_large_body(line, verdict):
+    """The limit goes by method and path; a path that is written in an unusual way has the common one."""
+    settings = Settings(max_body_bytes=2000, jobs_max_body_bytes=5000)
+    buffer = RequestBuffer(MAX_HEAD, lambda head: bodies.limit_of_head(settings, head))
+    assert buffer.feed(line + b"\r\nContent-Length: 4000\r\n\r\n") is verdict
+    chunked = RequestBuffer(MAX_HEAD, lambda head: bodies.limit_of_head(settings, head))
+    assert chunked.feed(line + b"\r\nTransfer-Encoding: chunked\r\n\r\nfa0\r\n") is verdict
+    small = RequestBuffer(MAX_HEAD, lambda head: bodies.limit_of_head(settings, head))
+    assert small.feed(line + b"\r\nContent-Length: 1999\r\n\r\n") is Verdict.MORE

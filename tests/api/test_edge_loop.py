@@ -54,7 +54,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch):
     monkeypatch.setattr(edge_loop, "_BUDGET_BYTES", 0)
-    made = Bench(max_body_bytes=30_000, api_backlog=3)
+    made = Bench(max_body_bytes=30_000, jobs_max_body_bytes=30_000, api_backlog=3)
     yield made
     made.close()
 
@@ -115,3 +115,19 @@ def test_hurry_also_holds_for_connections_that_become_idle_later(bench):
     assert bench.loop.count == 1
     bench.turn()
     assert bench.loop.count == 0
+
+
+def test_a_large_body_counts_until_it_is_answered(monkeypatch):
+    """Bodies over the common limit are bounded while they run too, so that a few large jobs are all the memory."""
+    monkeypatch.setattr(edge_loop, "_BUDGET_BYTES", 0)
+    bench = Bench(max_body_bytes=20_000, jobs_max_body_bytes=30_000, api_backlog=3)
+    head = b"POST /v1/jobs HTTP/1.1\r\nContent-Length: 30000\r\n\r\n"
+    bench.client(head + bytes(29_000)).sendall(bytes(1000))
+    bench.turn()
+    bench.client(head + bytes(29_000))
+    refused = bench.client(head + bytes(29_000))
+    assert refused.recv(12) == b"HTTP/1.1 429"
+    bench.loop.finished(bench.started[0], keep=False)
+    bench.client(head + bytes(29_000))
+    assert bench.refused == [429]
+    bench.close()

@@ -74,6 +74,7 @@ class Service:
     port: int
     management_port: int
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     ready_after_s: float = 0.0
 
@@ -162,6 +163,8 @@ def serving(
             "PRECIS_RUNTIME_DIR": folder,
             "PRECIS_ENGINES": "fake",
             "PRECIS_API_WORKERS": "2",
+            "PRECIS_STATE_DIR": f"{folder}/state",
+            "PRECIS_JOBS_DATABASE": "off",  # those who test jobs turn them on
         }
         env |= {f"PRECIS_{name.upper()}": str(value) for name, value in settings.items()}
         log = Path(folder) / "log"
@@ -171,7 +174,7 @@ def serving(
                 [sys.executable, "-m", module, "serve", *([] if role == "all" else ["--role", role])],
                 cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
-        service = Service(process, port, management, log)
+        service = Service(process, port, management, log, {name: str(value) for name, value in settings.items()})
         killer = threading.Timer(START_S, process.kill)
         killer.start()
         try:

@@ -34,7 +34,7 @@ VOLATILE = {"id", "timing_ms", "provenance"}
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """The embedded default, as `make run` starts it."""
-    with serving(engines="extractive apertium") as running:
+    with serving(engines="extractive apertium", jobs_database="") as running:
         yield running
 
 

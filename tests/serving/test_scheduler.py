@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.engines.base import RowWork
 from service.errors import Overloaded, TooLong
-from service.serving.scheduler import Asker, QueuedRow, Scheduler
+from service.serving.scheduler import BACKGROUND, Asker, QueuedRow, Scheduler
 
 
 def rows(*items: tuple[int, int, int]) -> list[QueuedRow]:
@@ -168,3 +168,15 @@ def test_what_is_ahead_follows_from_fair_turns() -> None:
     scheduler.offer([row(200, "c", "one"), row(201, "c", "one")])
     assert scheduler.ahead(Asker("b", "new"), 10) == 30
     assert scheduler.ahead(Asker("b", "new"), 1000) == 2002
+
+
+def test_background_work_has_an_eighth_of_the_turns() -> None:
+    """While a caller waits, jobs get one row in about nine; alone they get all of them."""
+    scheduler = Scheduler(1000, 100_000)
+    for number, caller in ((0, BACKGROUND), (500, "")):
+        scheduler.offer(
+            [QueuedRow(number + row, number, RowWork(10, None), Asker(caller, str(number))) for row in range(90)]
+        )
+    first = [row.row_id for row in scheduler.take(90)]
+    assert 8 <= sum(row < 500 for row in first) <= 12
+    assert len(scheduler.take(500)) == 90
