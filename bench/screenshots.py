@@ -1,37 +1,23 @@
 """Pictures of the page: `python -m bench.screenshots OUT FILE... --url http://127.0.0.1:8080 --to es fr`.
 
-For each file, an article, the page after its summary at 1440 and 360 pixels, light and dark; and a few other states. Needs
-a running service, Chromium and the heavy set of packages. Fonts are those of this machine.
+For each file, an article, the page after its summary at 1440 and 360 pixels, light and dark; and a few other states.
+Needs a running service, Chromium and the heavy set of packages. Fonts are this machine's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.browser import FLAGS, program
+
 WIDTHS = {"desktop": (1440, 900), "phone": (360, 740)}
 THEMES = ("light", "dark")
-# A browser that is kept from calling anybody by itself.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def launch_options() -> dict[str, object]:
-    """How Chromium is started; its program is the one installed by the system."""
-    return {"executable_path": shutil.which("chromium"), "args": list(FLAGS)}
 
 
 def _open(browser: Browser, url: str, size: tuple[int, int], theme: str, targets: Sequence[str]) -> Page:
@@ -98,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(**launch_options())
+        browser = driver.chromium.launch(executable_path=program(), args=list(FLAGS))
         for width in WIDTHS:
             for theme in THEMES:
                 _states(browser, given, width, theme)
