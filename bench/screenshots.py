@@ -32,13 +32,13 @@ def _open(browser: Browser, url: str, size: tuple[int, int], theme: str, targets
     context.add_init_script(f"localStorage.setItem('precis.targets', {json.dumps(json.dumps(list(targets)))})")
     page = context.new_page()
     page.goto(url)
-    page.wait_for_function("document.querySelectorAll('#language option').length > 1")
+    page.wait_for_function("() => document.querySelectorAll('#language option').length > 1")
     return page
 
 
 def _summarize(page: Page, article: Path, length: str) -> None:
     page.set_input_files("#file", str(article))
-    page.wait_for_function("document.querySelector('#text').value")
+    page.wait_for_function("() => document.querySelector('#text').value")
     page.select_option("#length", length)
     page.click("#send")
     page.wait_for_selector("body[data-state=result] #original .pane")

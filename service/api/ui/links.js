@@ -1,6 +1,17 @@
 // Sentences of the summary and their places in the original: pointing at one lights the other.
 import { motion } from "./dom.js";
 
+// Where the pointer was last. When the page moves below a pointer that rests, nobody is pointing at anything.
+let rested = "";
+const place = (event) => `${event.screenX},${event.screenY}`;
+addEventListener("pointermove", (event) => (rested = place(event)), { capture: true, passive: true });
+
+function points(event) {
+  if (event.pointerType === "touch" || place(event) === rested) return false;
+  rested = place(event);
+  return true;
+}
+
 /** Elements that belong together, by the number of the summary's sentence. */
 export class Links {
   #sentences = new Map();
@@ -32,7 +43,7 @@ export class Links {
   #wire(node, indices, other) {
     const light = (on) => this.#light(indices, on, node);
     node.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "touch") return;
+      if (!points(event)) return;
       light(true);
       if (other === "source") this.#show(indices[0]);
     });
