@@ -33,6 +33,8 @@ test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
 	@$(PY) -m scripts.environments requirements-clients.txt .make/clients
 	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
+	@for program in chromium npm; do command -v $$program > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh $$program > /dev/null || true; done
+	@$(PY) -m scripts.axe_core .make/axe
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

@@ -77,6 +77,13 @@ class Desk:
         self.write(text)
         self.send()
 
+    def summarize_again(self) -> None:
+        """Send what is on the sheet once more, and wait until that is answered."""
+        with self.page.expect_response("**/v1/summarize"):
+            self.page.click("#send")
+        self.page.wait_for_selector("#progress", state="hidden")
+        self.done()
+
     def problem(self) -> Locator:
         """The message of a failure, once it is there."""
         self.page.wait_for_selector("#problem:not([hidden])")

@@ -60,7 +60,7 @@ def test_a_text_that_is_too_long(slow_desk: Desk) -> None:
 def test_a_body_that_is_too_large(slow_desk: Desk) -> None:
     """More than the service reads at all is refused, and the page says that it is the article."""
     slow_desk.expected.append("status of 413")
-    slow_desk.one("#text").evaluate("(node) => { node.value = 'wörter '.repeat(400000); }")
+    slow_desk.one("#text").evaluate("(node) => { node.value = ('語'.repeat(60) + '\\n').repeat(12000); }")
     slow_desk.page.click("#send")
     assert "The article is too large" in slow_desk.problem().inner_text()
 

@@ -1,7 +1,8 @@
 // Files become text. Nothing is sent anywhere by choosing one.
+// The limit is what a text field still bears; the service has one of its own.
 import { t } from "./text.js";
 
-const MOST_BYTES = 16 * 1024 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
 const HTML = /\.(x?html?)$/i;
 
 /** Why a file was not taken, in words. */
