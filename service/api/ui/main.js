@@ -1,7 +1,7 @@
 // What happens when: the article is written, sent, answered, and written anew.
 import { say } from "./announce.js";
 import { prepare, Problem, summarize } from "./api.js";
-import { part } from "./dom.js";
+import { motion, part } from "./dom.js";
 import * as keys from "./key.js";
 import * as languages from "./languages.js";
 import * as options from "./options.js";
@@ -45,6 +45,13 @@ function busy(on) {
 function waiting(seconds) {
   part("send").disabled = seconds > 0;
   part("send").textContent = seconds > 0 ? t("wait", { seconds: number(seconds) }) : t("send");
+}
+
+/** Put the focus on a heading, and the heading where what follows it can be read. */
+function arrive(head) {
+  head.focus({ preventScroll: true });
+  const { top } = head.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 3) head.scrollIntoView({ block: "start", behavior: motion() });
 }
 
 /** Shows what a stream has told so far. */
@@ -100,7 +107,7 @@ async function send() {
     targets.from(reply.language.code);
     state("result");
     say(outcome.news(reply));
-    part("summary-head").focus();
+    arrive(part("summary-head"));
   } catch (error) {
     // What a stream has begun is not kept half.
     if (shown && told) outcome.show(...shown);

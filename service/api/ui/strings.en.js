@@ -5,7 +5,6 @@ export const en = {
   tagline: "What an article says, in your languages, and where it says so.",
   nav: "Site",
   nav_api: "API",
-  nav_languages: "Languages",
   theme_dark: "Switch to the dark theme",
   theme_light: "Switch to the light theme",
 
