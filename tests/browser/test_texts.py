@@ -50,6 +50,7 @@ def test_each_text_has_its_own_direction(open_desk: Desk) -> None:
     attributes = "(node) => [node.lang, node.dir, getComputedStyle(node).direction]"
     assert open_desk.one("#summary .prose").evaluate(attributes) == ["hi", "ltr", "ltr"]
     assert open_desk.one(".card .prose").evaluate(attributes) == ["ur", "rtl", "rtl"]
+    assert open_desk.one("#text").get_attribute("lang") == "hi"
     assert open_desk.one("html").evaluate("(node) => [node.lang, node.dir]") == ["en", "ltr"]
 
 
@@ -110,6 +111,7 @@ def test_doubts_are_marked_and_named(open_desk: Desk) -> None:
     assert [mark.evaluate("(node) => node.firstChild.data") for mark in marked.all()] == ["Westbrook", "500 years"]
     assert "(not in the article: name)" in (marked.first.text_content() or "")
     assert open_desk.one("#summary .doubts li").all_inner_texts() == ["Westbrook name", "500 years amount"]
+    assert open_desk.one("#translations .doubts bdi").get_attribute("lang") == "es"
     assert open_desk.one(".card mark.doubt").evaluate("(node) => node.firstChild.data") == "Sur"
     assert "doubtful: it was very short" in (open_desk.one(".card mark.flag").first.text_content() or "")
     open_desk.said("3 doubtful facts.")

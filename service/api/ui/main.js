@@ -105,6 +105,7 @@ async function send() {
     last = [reply.article?.text ?? article.text, reply];
     outcome.show(...last);
     targets.from(reply.language.code);
+    source.tell(reply.language.code);
     state("result");
     say(outcome.news(reply));
     arrive(part("summary-head"));

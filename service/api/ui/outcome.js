@@ -67,7 +67,7 @@ export function showSummary(summary, language, title, warnings, links) {
     ...(title && summary.format !== "headline" ? [languages.speak(el("p", { class: "kicker" }, title), language.code)] : []),
     text,
     meta(language && plain.languageWords(language), ...plain.summaryWords(summary)),
-    ...[doubtList(summary.faithfulness, source)].filter(Boolean),
+    ...[doubtList(summary.faithfulness, source, summary.language)].filter(Boolean),
     ...(notices.length ? [el("ul", { class: "notices" }, ...notices)] : []),
   );
 }
@@ -75,7 +75,7 @@ export function showSummary(summary, language, title, warnings, links) {
 function failed(one, from) {
   return [
     head("h3", null, languages.name(one.language)),
-    el("ul", { class: "notices" }, ...plain.failureWords(one, from).map((words) => note(words, "doubt"))),
+    el("ul", { class: "notices" }, ...plain.failureWords(one, from).map((words, at) => note(words, at ? "note" : "doubt"))),
   ];
 }
 
@@ -91,7 +91,7 @@ function translated(one) {
     title,
     text,
     meta(plain.qualityWords(one.quality), ...plain.checkWords(one.checks)),
-    ...[doubtList(one.faithfulness, source)].filter(Boolean),
+    ...[doubtList(one.faithfulness, source, one.language)].filter(Boolean),
   ];
 }
 

@@ -1,5 +1,6 @@
 // A text with what is known about its places: sentences, and what is doubtful.
 import { el } from "./dom.js";
+import { speak } from "./languages.js";
 import { cut, lines } from "./spans.js";
 import { named, t } from "./text.js";
 
@@ -58,12 +59,12 @@ export function prose(text, spans, sentences = [], wrap = undefined) {
   return bullets ? [el("ul", {}, ...blocks)] : blocks;
 }
 
-/** A list below a text of what was not found, for those who read rather than hover. */
-export function doubtList(faithfulness, source) {
+/** A list below a text of what was not found, for those who read rather than hover; `language` is that of the text. */
+export function doubtList(faithfulness, source, language) {
   const unsupported = faithfulness?.unsupported ?? [];
   if (!unsupported.length) return null;
   const items = unsupported.map((one) =>
-    el("li", {}, el("bdi", { class: "what" }, one.text), " ", el("span", { class: "tag" }, named("kind", one.kind))),
+    el("li", {}, speak(el("bdi", { class: "what" }, one.text), language), " ", el("span", { class: "tag" }, named("kind", one.kind))),
   );
   return el("div", { class: "doubts" }, el("p", {}, t("doubts_head", { source })), el("ul", {}, ...items));
 }

@@ -28,8 +28,15 @@ function setKind(html) {
   for (const kind of kinds()) kind.checked = (kind.value === "html") === html;
 }
 
+/** The language of what is there, as far as it is known, so that it is read out and set in its own way. */
+export function tell(code) {
+  if (code && code !== "und") field().lang = code;
+  else field().removeAttribute("lang");
+}
+
 /** Put an article there. */
-export function put(text, html) {
+export function put(text, html, language = "") {
+  tell(language);
   field().value = text;
   setKind(html);
   count();
@@ -77,6 +84,7 @@ export function setUp(told, changed) {
   field().addEventListener("input", count);
   field().addEventListener("paste", () => {
     const before = field().value;
+    if (!before.trim()) tell("");
     // The value changes after this event.
     setTimeout(() => {
       const html = looksLikeHtml(field().value);
@@ -97,7 +105,7 @@ export function setUp(told, changed) {
     const name = example.name ?? t(example.nameKey);
     const button = el("button", { type: "button", class: "plain", lang: example.lang, data: { example: example.id } }, name);
     button.addEventListener("click", () => {
-      put(example.text, !!example.html);
+      put(example.text, !!example.html, example.lang ?? "en");
       changed();
       field().focus();
     });
