@@ -35,6 +35,8 @@ test-full: setup-dev ## the heavy tests
 	@command -v promtool > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh prometheus > /dev/null || true
 	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
 	@ls /usr/lib/postgresql/*/bin/postgres > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh postgresql > /dev/null || true
+	@for program in chromium npm; do command -v $$program > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh $$program > /dev/null || true; done
+	@$(PY) -m scripts.axe_core .make/axe
 	$(PY) -m pytest -q -m heavy --timeout 900
 
 lint: setup-dev ## ruff and mypy

@@ -45,9 +45,19 @@ ALLOWED = (
         holds=_cannot_install_packages,
     ),
     AllowedSkip(
+        reason="chromium is not installed",
+        because="it comes from the distribution; without root or apt the tests cannot bring it",
+        holds=_cannot_install_packages,
+    ),
+    AllowedSkip(
         reason="postgresql is not installed",
         because="it comes from the distribution; without root or apt the tests cannot bring it",
         holds=_cannot_install_packages,
+    ),
+    AllowedSkip(
+        reason="axe-core is not installed",
+        because="it comes from npm, which comes from the distribution",
+        holds=lambda: shutil.which("npm") is None and _cannot_install_packages(),
     ),
     AllowedSkip(
         reason="transformers serve is not installed",

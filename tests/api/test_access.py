@@ -60,7 +60,7 @@ def test_a_key_is_read_from_either_header(guarded: Guarded, headers: dict[str, s
     assert guarded.pipeline.context.caller == "news"
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/", "/ui/page.js"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/", "/ui/now/main.js"])
 def test_probes_and_pages_are_open(guarded: Guarded, path: str) -> None:
     """What watches the service and what explains it needs no key."""
     assert guarded.ask("GET", path, headers={}).status_code == 200

@@ -56,7 +56,7 @@ def test_request_id_is_not_taken_from_strangers() -> None:
     [
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/docs/../../etc/passwd", 404, "not_found"),
-        ("GET", "/ui/nothing.js", 404, "not_found"),
+        ("GET", "/ui/now/nothing.js", 404, "not_found"),
         ("POST", "/v1//summarize", 404, "not_found"),
         ("GET", "/v1/summarize", 405, "method_not_allowed"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),

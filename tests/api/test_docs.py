@@ -99,25 +99,6 @@ def test_pages_are_self_contained(bench: Bench, path: str) -> None:
         reply.close()
 
 
-def test_own_page_needs_no_inline_style(bench: Bench) -> None:
-    """The page's policy is strict: nothing inline at all."""
-    page = bench.client.get("/")
-    assert "unsafe" not in page.headers["Content-Security-Policy"]
-    assert " style=" not in page.text
-    for name in ("page.js", "page.css"):
-        text = bench.client.get(f"/ui/{name}").text
-        assert "http://" not in text
-        assert "https://" not in text
-        assert "innerHTML" not in text
-
-
 def test_swagger_asks_nobody_else(bench: Bench) -> None:
     """The documentation page turns off the online validator."""
     assert "validatorUrl: null" in bench.client.get("/docs/docs.js").text
-
-
-def test_files_are_not_sent_twice(bench: Bench) -> None:
-    """A browser that has a file is told so."""
-    tag = bench.client.get("/ui/page.js").headers["ETag"]
-    reply = bench.client.get("/ui/page.js", headers={"If-None-Match": tag})
-    assert (reply.status_code, reply.data) == (304, b"")
