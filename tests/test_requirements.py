@@ -62,7 +62,7 @@ def _imported(*folders: str) -> set[str]:
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     packages.add(node.module.split(".")[0])
     known = metadata.packages_distributions()
-    outside = packages - set(sys.stdlib_module_names) - {"service"}
+    outside = packages - set(sys.stdlib_module_names) - {"service", "precis_client"}
     return {canonicalize_name(distribution) for package in outside for distribution in known.get(package, [package])}
 
 

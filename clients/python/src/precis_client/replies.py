@@ -5,11 +5,12 @@ Words from closed lists (`verdict`, `kind`, `quality` …) are plain strings, be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from precis_client.decoding import Reply
 from precis_client.errors import ApiError, from_problem
+from precis_client.replies_parts import Provenance, Timing, TokenUsage, Warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,49 +178,6 @@ class Coverage(Reply):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenUsage(Reply):
-    """Tokens, or words for engines without a tokenizer."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing(Reply):
-    """Milliseconds: all, waiting for engines, in engines."""
-
-    total: float = 0.0
-    queue: float = 0.0
-    model: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UsedModel(Reply):
-    """A model that took part."""
-
-    id: str
-    revision: str = ""
-    digest: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance(Reply):
-    """What made the reply, so that it can be made again."""
-
-    service_version: str = ""
-    models: tuple[UsedModel, ...] = ()
-    config_digest: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Warned(Reply):
-    """Something to know of a reply that is good otherwise."""
-
-    code: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class SummarizeReply(Reply):
     """A summary and its translations; `explain` is the raw object where it was asked for."""
 
@@ -229,11 +187,11 @@ class SummarizeReply(Reply):
     title: str | None = None
     article: Article | None = None
     translations: tuple[SummaryTranslation, ...] = ()
-    cleaning: Cleaning = Cleaning()
-    coverage: Coverage = Coverage()
-    usage: TokenUsage = TokenUsage()
-    timing_ms: Timing = Timing()
-    provenance: Provenance = Provenance()
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    coverage: Coverage = field(default_factory=Coverage)
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    timing_ms: Timing = field(default_factory=Timing)
+    provenance: Provenance = field(default_factory=Provenance)
     warnings: tuple[Warned, ...] = ()
     explain: Any = None
 
@@ -256,9 +214,9 @@ class TranslateReply(Reply):
     translations: tuple[Translation, ...]
     id: str = ""
     languages: tuple[Language, ...] = ()
-    usage: TokenUsage = TokenUsage()
-    timing_ms: Timing = Timing()
-    provenance: Provenance = Provenance()
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    timing_ms: Timing = field(default_factory=Timing)
+    provenance: Provenance = field(default_factory=Provenance)
     warnings: tuple[Warned, ...] = ()
 
     @property
