@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -270,12 +271,10 @@ def test_compressed_replies_are_read(ask: Ask) -> None:
 def test_what_is_sent(ask: Ask) -> None:
     """Key, id, fields as given, options of newer servers; nothing that was not asked for."""
     with scripted(reply(200, {"summary": {"text": "T"}, "language": {"code": "en"}})) as server:
-        options = {"translate_to": ("es", "fr"), "length": {"words": 9}, "extra": {"mood": "good"}}
-        options |= {"idempotency_key": "my-key"}
+        options: dict[str, Any] = {"translate_to": ("es", "fr"), "length": {"words": 9}, "extra": {"mood": "good"}}
+        options["idempotency_key"] = "my-key"
         made = {"key": "k1", "headers": {"X-Team": "news"}}
-        ask(
-            server.url, "summarize", "Text \ud800 é", request_id="my-id", idempotency_key="my-key", make=made, **options
-        )
+        ask(server.url, "summarize", "Text \ud800 é", request_id="my-id", make=made, **options)
     (asked,) = server.asked
     assert (asked.method, asked.target) == ("POST", "/v1/summarize")
     assert asked.json == {"text": "Text \ud800 é", "translate_to": ["es", "fr"], "length": {"words": 9}, "mood": "good"}

@@ -73,7 +73,7 @@ def test_waiting_ends_in_time(ask: Ask) -> None:
 def test_results_come_in_pages() -> None:
     """Fetched as they are gone through, each once and in order, failures among them."""
     pages = [
-        reply(200, {"results": [result(0), result(1)], "next": 2, "complete": False}),
+        reply(200, {"results": [result(0), result(1)], "next": 1, "complete": False}),
         reply(200, {"results": [result(2)], "next": None, "complete": True}),
     ]
     for ask in (threads, None):
@@ -85,7 +85,7 @@ def test_results_come_in_pages() -> None:
                 found = loop_results(server.url)
         assert [one.target for one in server.asked] == [
             "/v1/jobs/j1/results?limit=2",
-            "/v1/jobs/j1/results?after=2&limit=2",
+            "/v1/jobs/j1/results?after=1&limit=2",
         ]
         assert [(one.index, one.id, one.ok) for one in found] == [(0, "n0", True), (1, None, False), (2, "n2", True)]
         assert found[0].detection.language == "de"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import precis_client
 from precis_client import errors
@@ -20,12 +22,24 @@ from precis_client.decoding import decode
 from precis_client.errors import InvalidReply, InvalidSignature
 from precis_client.exchange import Connection
 from precis_client.offsets import slice_text, slices, to_codepoint, to_utf16
-from precis_client.replies import Detection, Span, SummarizeReply
-from precis_client.replies_about import Job
+from precis_client.options import (
+    CallOptions,
+    DetectOptions,
+    PostOptions,
+    SummarizeOptions,
+    TranslateOptions,
+)
+from precis_client.replies import Detection, DetectReply, ItemError, Span, SummarizeReply, TranslateReply
+from precis_client.replies_about import BatchReply, Job, LanguagesReply, ModelsReply, UsageReply
 from precis_client.retry import Budget, RetryPolicy, retry_after_s
 from precis_client.sse import Message, Parser
 from precis_client.webhooks import verify_webhook
+from service.api import replies as api
+from service.api import replies_about as api_about
+from service.api import replies_batch as api_batch
 from service.api.problems import TABLE
+from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
+from service.api.usage import UsageReplyShape
 
 LEAST: dict[str, Any] = {"language": {"code": "en"}, "summary": {"text": "T"}}
 
@@ -96,6 +110,53 @@ def test_numbers_and_times() -> None:
     assert job.finished_at is None
     with pytest.raises(InvalidReply, match="created_at"):
         decode(Job, {"id": "j", "state": "queued", "created_at": "yesterday"})
+
+
+MIRRORS = [
+    (api.SummarizeReplyShape, SummarizeReply),
+    (api.TranslateReplyShape, TranslateReply),
+    (api.DetectReplyShape, DetectReply),
+    (api.ItemErrorShape, ItemError),
+    (api_about.LanguagesReplyShape, LanguagesReply),
+    (api_about.ModelsReplyShape, ModelsReply),
+    (api_batch.BatchReplyShape, BatchReply),
+    (UsageReplyShape, UsageReply),
+]
+
+
+@pytest.mark.parametrize(("shape", "mirror"), MIRRORS, ids=lambda one: one.__name__)
+def test_every_field_of_a_reply_has_its_attribute(shape: type[BaseModel], mirror: type) -> None:
+    """At every level; a field that the service gets is to come here as well."""
+    assert missing(shape, mirror) == []
+
+
+def missing(shape: type[BaseModel], mirror: type) -> list[str]:
+    """Fields of a documented shape that a dataclass does not have."""
+    hints, found = get_type_hints(mirror), []
+    for name, field in shape.model_fields.items():
+        if name not in hints:
+            found.append(f"{mirror.__name__}.{name}")
+            continue
+        kinds = [kind for kind in _inside(hints[name]) if dataclasses.is_dataclass(kind)]
+        for inner in _inside(field.annotation):
+            if isinstance(inner, type) and issubclass(inner, BaseModel) and kinds:
+                found += missing(inner, kinds[0])
+    return found
+
+
+def _inside(hint: Any) -> list[Any]:
+    return [one for argument in get_args(hint) for one in _inside(argument)] or [hint]
+
+
+def test_every_field_of_a_request_is_an_option() -> None:
+    """What the service takes can be said by keyword, and no more."""
+    about = set(PostOptions.__annotations__) | set(CallOptions.__annotations__)
+    for body, options, placed in (
+        (SummarizeBody, SummarizeOptions, {"text"}),
+        (TranslateBody, TranslateOptions, {"text", "target"}),
+        (DetectBody, DetectOptions, {"text"}),
+    ):
+        assert set(get_type_hints(options)) - about | placed == set(body.model_fields), options
 
 
 # ---- retries --------------------------------------------------------------------------------------------------------

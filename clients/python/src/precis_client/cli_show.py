@@ -23,7 +23,7 @@ def complain(text: str) -> None:
 
 def failure(error: PrecisError) -> int:
     """Say what went wrong; the exit status."""
-    where = f"{error.field}: " if error.field and error.field not in error.detail else ""
+    where = f"{error.field}: " if error.field and f"`{error.field}`" not in error.detail else ""
     complain(where + error.detail)
     if error.supported:
         print(f"supported: {' '.join(error.supported)}", file=sys.stderr)

@@ -170,7 +170,7 @@ async def _interruptible(bar: ProgressBar, options: argparse.Namespace) -> Async
     """A run that Ctrl-C or SIGTERM ends in order, with a word on how to go on."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # on Windows
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # on Windows, or not in the main thread
         if task is not None:
             loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
@@ -181,5 +181,5 @@ async def _interruptible(bar: ProgressBar, options: argparse.Namespace) -> Async
         cli_show.complain(f"interrupted after {bar.done}{how}")
         raise
     finally:
-        with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.remove_signal_handler(signal.SIGTERM)

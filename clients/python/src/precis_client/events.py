@@ -32,7 +32,7 @@ class LanguageFound(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SummaryDelta(Event):
-    """Text to append to summary sentence number `index`; with `reset` all that came before is void."""
+    """Text to append, of summary sentence number `index`; with `reset` it stands for all that came before."""
 
     text: str = ""
     index: int = 0
@@ -161,18 +161,11 @@ class TextSoFar:
     """The summary as far as it has been told: `feed` it all events, read `text`."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, str] = {}
-
-    @property
-    def text(self) -> str:
-        """What has come, its sentences in order."""
-        return "".join(self._parts[index] for index in sorted(self._parts))
+        self.text = ""
 
     def feed(self, event: object) -> None:
         """Take an event in."""
         if isinstance(event, SummaryDelta):
-            if event.reset:
-                self._parts.clear()
-            self._parts[event.index] = self._parts.get(event.index, "") + event.text
+            self.text = event.text if event.reset else self.text + event.text
         elif isinstance(event, SummaryDone):
-            self._parts = {0: event.summary.text}
+            self.text = event.summary.text
