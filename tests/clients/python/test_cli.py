@@ -128,8 +128,8 @@ def test_what_is_sent_for_a_file(articles: Path, capsys: pytest.CaptureFixture[s
     summary = reply(200, WHOLE)
     translation = reply(200, {"translations": [{"target": "es", "text": "x"}]})
     with scripted(summary, summary, summary, translation, OK) as server:
-        ask(server.url, "summarize", str(articles / "c.html"), "--length", "50w", "--to", "es", "--to", "fr",
-            "--no-clean", "--faithfulness", "off", "--format", "bullets", "--language", "en", "--engine", "x")  # fmt: skip
+        ask(server.url, "summarize", str(articles / "c.html"), "--to", "es", "--to", "fr",
+            *["--length", "50w", "--no-clean", "--faithfulness", "off", "--format", "bullets", "--language", "en", "--engine", "x"])  # fmt: skip
         ask(server.url, "summarize", str(articles / "e"))
         ask(server.url, "summarize", str(articles / "f.txt"))
         ask(server.url, "translate", str(articles / "d.md"), "--to", "es", "--keep", "A", "--glossary", "a b = c")
@@ -151,7 +151,7 @@ def test_a_summary_streams_to_people(articles: Path, capsys: pytest.CaptureFixtu
     with scripted(stream(BODY, 3)) as server:
         assert ask(server.url, "summarize", str(articles / "a.txt"), "--stream") == 3
     told = capsys.readouterr()
-    assert told.out == f"{SUMMARY['text']}\n\n[es]\n{ES['text']}\n"
+    assert told.out == f"{SUMMARY['text']}\n\n[xx]\n\n[es]\n{ES['text']}\n"
     assert told.err == "precis: xx: no\n"
 
 

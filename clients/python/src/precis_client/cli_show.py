@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from precis_client.errors import PrecisError
-from precis_client.replies import DetectReply, Faithfulness, SummarizeReply, TranslateReply, Translation
+from precis_client.replies import (
+    DetectReply,
+    Faithfulness,
+    SummarizeReply,
+    SummaryTranslation,
+    TranslateReply,
+    Translation,
+)
 from precis_client.replies_about import Job, LanguagesReply
 
 SOME_FAILED = 3
@@ -47,13 +54,19 @@ def after_summary(reply: SummarizeReply, *, translated: bool = False) -> int:
     """What is said behind a summary; `translated`: the translations have been shown already."""
     doubts("the article", reply.summary.faithfulness)
     for one in reply.translations:
-        if one.ok and not translated:
-            print(f"\n[{one.language}]\n{one.text}")
-        if one.ok:
-            doubts("the summary", one.faithfulness)
-        elif one.error is not None:
-            complain(f"{one.language}: {one.error.detail}")
+        if not translated:
+            summary_translation(one)
+        doubts("the summary", one.faithfulness)
     return 0 if all(one.ok for one in reply.translations) else SOME_FAILED
+
+
+def summary_translation(one: SummaryTranslation) -> None:
+    """A translation of the summary below its language, or why there is none."""
+    print(f"\n[{one.language}]", flush=True)
+    if one.ok:
+        print(one.text, flush=True)
+    elif one.error is not None:
+        complain(f"{one.language}: {one.error.detail}")
 
 
 def translations(reply: TranslateReply) -> int:

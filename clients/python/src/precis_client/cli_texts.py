@@ -133,8 +133,8 @@ async def _streamed(client: AsyncClient, options: argparse.Namespace, entry: Ent
             # What was told is the beginning of it, or nothing was told.
             whole = one.summary.text
             print(whole[len(told) :] if whole.startswith(told) else f"\n\n{whole}", flush=True)
-        elif isinstance(one, SummaryTranslated) and one.translation.ok:
-            print(f"\n[{one.translation.language}]\n{one.translation.text}", flush=True)
+        elif isinstance(one, SummaryTranslated):
+            cli_show.summary_translation(one.translation)
     return cli_show.after_summary(await summary.result(), translated=True)
 
 
