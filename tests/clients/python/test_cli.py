@@ -128,8 +128,9 @@ def test_what_is_sent_for_a_file(articles: Path, capsys: pytest.CaptureFixture[s
     summary = reply(200, WHOLE)
     translation = reply(200, {"translations": [{"target": "es", "text": "x"}]})
     with scripted(summary, summary, summary, translation, OK) as server:
-        ask(server.url, "summarize", str(articles / "c.html"), "--to", "es", "--to", "fr",
-            *["--length", "50w", "--no-clean", "--faithfulness", "off", "--format", "bullets", "--language", "en", "--engine", "x"])  # fmt: skip
+        worded = ["--length", "50w", "--faithfulness", "off", "--format", "bullets", "--language", "en"]
+        worded += ["--engine", "x", "--no-clean", "--to", "es", "--to", "fr"]
+        ask(server.url, "summarize", str(articles / "c.html"), *worded)
         ask(server.url, "summarize", str(articles / "e"))
         ask(server.url, "summarize", str(articles / "f.txt"))
         ask(server.url, "translate", str(articles / "d.md"), "--to", "es", "--keep", "A", "--glossary", "a b = c")
