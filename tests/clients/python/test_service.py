@@ -47,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the tests that do no harm, with jobs where it knows them."""
     more: dict[str, object] = {}
     if "jobs_database" in Settings.model_fields:
-        more = {"state_dir": tmp_path_factory.mktemp("state")}
+        more = {"jobs_database": "", "state_dir": tmp_path_factory.mktemp("state")}
     with serving(**more) as running:
         yield running
 
