@@ -42,7 +42,7 @@ test-full: setup-dev ## the heavy tests
 lint: setup-dev ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy service scripts
+	$(PY) -m mypy
 
 format: setup-dev ## put the code into its standard form
 	$(PY) -m ruff check --fix-only -q .

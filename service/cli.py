@@ -1,4 +1,4 @@
-"""The `precis` command: serve, or do one thing in this process with the same pipeline."""
+"""The `precis` command: serve, or do one thing, in this process with the same pipeline or by a running service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import cli_keys, cli_models, languages
+from service import cli_keys, cli_models, cli_remote, languages
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
 from service.pipeline.faithfulness.items import Faithfulness
@@ -19,6 +19,8 @@ from service.records import CallContext
 from service.version import VERSION
 
 _FORMATS: dict[str, TextFormat] = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown"}
+# Of a candidate for the language of a text; less rounds to nothing.
+_WORTH_NAMING = 0.005
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 the service says no, 2 wrong usage or settings, 3 some translations failed.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if cli_remote.wanted(given):
+        return cli_remote.run(given)
+    options = _parsed(given)
     run: Callable[[argparse.Namespace, Settings], int] = options.run
     try:
         return run(options, load())
@@ -40,6 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, PrecisError) and error.supported:
             print(f"supported: {' '.join(error.supported)}", file=sys.stderr)
         return 1
+
+
+def _parsed(given: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        hint = ""
+        if hasattr(options, "server"):
+            hint = f"; what a running service does more: precis {options.command} --server URL --help"
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     summarize.add_argument("--faithfulness", choices=("flag", "strict", "off"), default="flag")
     summarize.add_argument("--no-clean", action="store_true", help="keep boilerplate")
     summarize.set_defaults(run=_summarize)
+    _add_server(summarize)
 
     translate = commands.add_parser("translate", help="translate a text, HTML or Markdown file")
     translate.add_argument("file", help="path, or - for standard input")
@@ -74,12 +91,29 @@ def _parser() -> argparse.ArgumentParser:
         "--glossary", action="append", default=[], metavar="TERM=TRANSLATION", help="translate so; repeatable"
     )
     translate.set_defaults(run=_translate)
+    _add_server(translate)
+
+    detect = commands.add_parser("detect", help="tell the language of a text file")
+    detect.add_argument("file", help="path, or - for standard input")
+    detect.add_argument("--top", type=int, choices=range(1, 21), default=3, metavar="N", help="candidates to name")
+    detect.set_defaults(run=_detect)
+    _add_server(detect)
 
     listing = commands.add_parser("languages", help="list languages and what can be done in each")
     listing.set_defaults(run=_languages)
+    _add_server(listing)
+    commands.add_parser("jobs", help="durable jobs of a running service")
     cli_models.add_commands(commands)
     cli_keys.add_commands(commands)
     return parser
+
+
+def _add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--server",
+        metavar="URL",
+        help=f"ask a running service, which takes many files and more options; default: {cli_remote.SERVER_VARIABLE}",
+    )
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
@@ -149,6 +183,21 @@ def _translate(options: argparse.Namespace, settings: Settings) -> int:
             failed = 3
             print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
     return failed
+
+
+def _detect(options: argparse.Namespace, settings: Settings) -> int:
+    from service.pipeline.detect import detect
+
+    found = detect(_read(options.file), options.top)
+    print(f"{found.language} {found.confidence:.2f}")
+    others = [
+        f"{one.language} {one.confidence:.2f}"
+        for one in found.alternatives
+        if one.language != found.language and one.confidence >= _WORTH_NAMING
+    ]
+    if others:
+        print(f"also: {', '.join(others)}", file=sys.stderr)
+    return 0
 
 
 def _languages(options: argparse.Namespace, settings: Settings) -> int:

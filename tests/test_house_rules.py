@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from precis_client.version import VERSION as CLIENT_VERSION
 from scripts import proto
 from service.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "service"
-CODE = ("service", "scripts", "bench")
+CLIENT = ROOT / "clients/python/src/precis_client"
+CODE = ("service", "scripts", "bench", "clients")
 NOT_OURS = {
     ".git",
     ".venv",
@@ -63,7 +65,7 @@ FOLDERS: dict[str, set[str]] = {
     "jobs": {"pipeline"},
     "api": {"pipeline", "jobs"},
 }
-ROOTS = {"cli", "cli_keys", "cli_models", "main_api", "main_model", "main_serve", "main_worker"}
+ROOTS = {"cli", "cli_keys", "cli_models", "cli_remote", "main_api", "main_model", "main_serve", "main_worker"}
 
 # Packages that only one folder may import.
 ONLY_IN = {
@@ -77,6 +79,8 @@ ONLY_IN = {
     "dbos": "jobs",
     "psycopg": "jobs",
 }
+# What the client for Python may import besides itself and the standard library.
+CLIENT_NEEDS = {"httpx"}
 
 
 def _modules(*folders: str) -> list[Path]:
@@ -162,6 +166,29 @@ def test_heavy_and_web_packages_stay_in_their_folder(path: Path) -> None:
     assert {package for package in packages if ONLY_IN.get(package, own) != own} == set()
 
 
+@pytest.mark.parametrize("path", _modules("service"), ids=_name)
+def test_only_the_command_line_knows_the_client(path: Path) -> None:
+    """The service is complete without the client; the command hands over to it where a server is named."""
+    packages = {name.split(".")[0] for name in _imports(path)}
+    assert "precis_client" not in packages or path.stem in ROOTS & {"cli", "cli_remote"}
+
+
+@pytest.mark.parametrize("path", _modules("clients"), ids=_name)
+def test_the_client_stands_alone(path: Path) -> None:
+    """It knows nothing of the service and needs one package."""
+    packages = {name.split(".")[0] for name in _imports(path)}
+    assert packages - set(sys.stdlib_module_names) - CLIENT_NEEDS - {CLIENT.name} == set()
+
+
+def test_the_client_names_its_parts_and_runs_nothing() -> None:
+    """Its package holds imports from itself and a list of what they bring, in order, and no other code."""
+    _, *imports, listed = _tree(CLIENT / "__init__.py").body
+    assert all(isinstance(one, ast.ImportFrom) and (one.module or "").startswith(CLIENT.name) for one in imports)
+    brought = {alias.asname or alias.name for one in imports if isinstance(one, ast.ImportFrom) for alias in one.names}
+    assert isinstance(listed, ast.Assign)
+    assert set(ast.literal_eval(listed.value)) == brought
+
+
 PROBE = """
 import sys
 asked = set()
@@ -204,7 +231,9 @@ def test_modules_and_functions_are_short(path: Path) -> None:
 def test_packages_are_folders_without_code() -> None:
     """Importing a folder runs nothing."""
     assert [
-        _name(path) for path in _modules(*CODE, "tests") if path.name == "__init__.py" and path.stat().st_size
+        _name(path)
+        for path in _modules(*CODE, "tests")
+        if path.name == "__init__.py" and path.stat().st_size and path.parent != CLIENT
     ] == []
 
 
@@ -221,7 +250,7 @@ def test_tests_say_what_they_hold(path: Path) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("path", _modules("service"), ids=_name)
+@pytest.mark.parametrize("path", _modules("service", "clients"), ids=_name)
 def test_input_is_not_checked_by_asserts(path: Path) -> None:
     """Checks survive `python -O`."""
     assert [node.lineno for node in ast.walk(_tree(path)) if isinstance(node, ast.Assert)] == []
@@ -230,8 +259,10 @@ def test_input_is_not_checked_by_asserts(path: Path) -> None:
 def test_version_is_one() -> None:
     """The code, the package and the image of the manifests carry the same version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    client = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text("utf-8"))["project"]["version"]
     image = re.search(r"newTag: (\S+)", (ROOT / "k8s/base/kustomization.yaml").read_text("utf-8"))
     assert project == VERSION
+    assert client == CLIENT_VERSION
     assert image and image[1] == VERSION
 
 

@@ -65,7 +65,7 @@ def _imported(*folders: str) -> set[str]:
     found: set[str] = set()
     for name in names:
         package = name.split(".")[0]
-        if package in sys.stdlib_module_names or package == "service":
+        if package in sys.stdlib_module_names or package in ("service", "precis_client"):
             continue
         owners = known.get(package, [package])
         found |= set(owners) if len(owners) == 1 else {one for one in owners if _holds(one, name)}
