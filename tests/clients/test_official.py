@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.config import DIALECTS
+from service.config_serving import DIALECTS
 from tests.clients.official import run
 from tests.process.service import Service, serving
 
