@@ -139,7 +139,7 @@ def test_api_is_small(builder: Builder, image: Images, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_in_it(builder: Builder, image: Images, target: str, without: tuple[str, ...]) -> None:
-    """No pip, no compiler, no file that changes its user, nothing that everybody may write, nothing of the repository."""
+    """No pip, no compiler, no file that changes its user or that everybody may write, nothing of the repository."""
     words = ("--rm", "--user", "0", *OFFLINE, "--entrypoint", "python", image(target), "-c", SCAN, *without)
     found = json.loads(builder.run("run", *words).stdout)
     assert found == {"setuid": [], "writable": [], "stray": [], "ours": ["/models"], "tools": [], "modules": []}
