@@ -66,6 +66,8 @@ COPY scripts/__init__.py scripts/apertium_packages.py scripts/
 RUN PYTHONPATH=/packages python -m scripts.apertium_packages > apertium-packages
 
 FROM build AS code
+# The time that our files get; those of packages are from 1970.
+ARG SOURCE_DATE_EPOCH=0
 COPY service /app/service
 COPY LICENSE /app/
 RUN python /build/image_files.py code /app

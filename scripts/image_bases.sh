@@ -5,14 +5,14 @@
 # podman is to mount while it builds. Needs root, podman and debootstrap, and a Python 3.11 in a folder of its own.
 set -euo pipefail
 folder=$1 debian=$2 python=$3
-shift 3 # what is left are options for `podman build`
+shift 3 # what is left is options for `podman build`
 
 series=${debian##*:}
 series=${series%-slim}
 prefix=$(python3 -c 'import sys; print(sys.base_prefix)')
 [ "$prefix" != /usr ] || { echo "python3 must be one in a folder of its own, not Debian's" >&2; exit 1; }
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null \
-  | awk '/^URIs:/ {print $2; exit} /^deb / {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}')
+mapfile -t sources < <(find /etc/apt -name '*.list' -o -name '*.sources' | sort)
+mirror=$(awk '/^URIs:/ {print $2; exit} /^deb / {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' "${sources[@]}")
 
 root=$folder/root
 rm -rf "$root" "$folder/python"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 # Parts of Python's library that a server has no use for, or whose use needs pip, a compiler or a screen.
 _UNUSED = (
-    "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo", "turtle.py", "pydoc_data", "site-packages",
-    "config-*", "LICENSE.txt", "lib-dynload/_tkinter.*", "lib-dynload/_curses*", "lib-dynload/_dbm.*",
-    "lib-dynload/_gdbm.*", "lib-dynload/nis.*", "lib-dynload/readline.*", "lib-dynload/_test*",
+    "test", "*/tests", "unittest/test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo", "turtle.py",
+    "pydoc_data", "site-packages", "config-*", "LICENSE.txt", "lib-dynload/_tkinter.*", "lib-dynload/_curses*",
+    "lib-dynload/_dbm.*", "lib-dynload/_gdbm.*", "lib-dynload/nis.*", "lib-dynload/readline.*", "lib-dynload/_test*",
     "lib-dynload/_ctypes_test.*", "lib-dynload/xx*",
 )  # fmt: skip
 # Of packages: their tests, and what only a compiler or an editor reads.

@@ -33,7 +33,7 @@ def image(builder: Builder) -> Callable[[str], str]:
     def build(target: str) -> str:
         if target not in tags:
             try:
-                tags[target] = builder.build(target, "--build-arg", "REVISION=0123abc", "--build-arg", "SOURCE=here")
+                tags[target] = builder.build(target)
             except subprocess.CalledProcessError as error:
                 pytest.fail(f"{target}: {(error.stdout or '')[-1500:]}\n{(error.stderr or '')[-3000:]}")
         return tags[target]

@@ -130,7 +130,7 @@ def running(builder: Builder, tag: str, *words: str, options: tuple[str, ...] = 
     """A hardened container, removed at the end."""
     name = f"precis-test-{os.getpid()}-{time.monotonic_ns()}"
     started_s = time.monotonic()
-    builder.run("run", "-d", "--name", name, *HARDENED, *(options or OFFLINE), tag, *words)
+    builder.run("run", "-d", "--name", name, *_hardened(builder), *(options or OFFLINE), tag, *words)
     try:
         yield Container(builder, name, started_s)
     finally:
@@ -139,7 +139,12 @@ def running(builder: Builder, tag: str, *words: str, options: tuple[str, ...] = 
 
 def once(builder: Builder, tag: str, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run a hardened container to its end."""
-    return builder.run("run", "--rm", *HARDENED, *(options or OFFLINE), tag, *words, check=False)
+    return builder.run("run", "--rm", *_hardened(builder), *(options or OFFLINE), tag, *words, check=False)
+
+
+def _hardened(builder: Builder) -> tuple[str, ...]:
+    # podman would make more folders than /tmp writable.
+    return (*HARDENED, "--read-only-tmpfs=false") if builder.command == "podman" else HARDENED
 
 
 def saved(builder: Builder, tag: str, folder: Path) -> list[Path]:
