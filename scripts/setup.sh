@@ -41,10 +41,10 @@ make_venv() {
 
 files_of() {
   case $1 in
-    embedded) echo requirements-embedded.txt ;;
-    dev) echo requirements-embedded.txt requirements-dev.txt ;;
-    full) echo requirements-embedded.txt requirements.txt ;;
-    heavy) echo requirements-embedded.txt requirements.txt requirements-heavy.txt ;;
+    embedded) echo requirements-api.txt requirements-embedded.txt ;;
+    dev) echo requirements-api.txt requirements-embedded.txt requirements-dev.txt ;;
+    full) echo requirements-api.txt requirements-embedded.txt requirements.txt ;;
+    heavy) echo requirements-api.txt requirements-embedded.txt requirements.txt requirements-heavy.txt ;;
     *) die "unknown set $1; known: embedded, dev, full, heavy" ;;
   esac
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.metadata as metadata
 import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,9 @@ DIRECT, BROUGHT = 0, 1
 
 # Named in the pins without being imported: a plug-in of one that is.
 PLUG_INS = {"flask-openapi3-swagger"}
+
+# Where the roles begin that run without an engine; gunicorn is told of its settings and its worker by name.
+THIN_ROOTS = ("main_serve", "main_api", "main_worker", "api.gunicorn_conf", "api.edge")
 
 
 def _pins(name: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -51,35 +56,63 @@ def _closure(roots: set[str]) -> set[str]:
     return found
 
 
-def _imported(*folders: str) -> set[str]:
-    """Distributions that modules below the folders import."""
-    names: set[str] = set()
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Import):
-                    names |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+def _imports(path: Path) -> Iterator[str]:
+    """Full names of what a module imports; ours are all absolute."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _distributions(names: Iterable[str]) -> set[str]:
+    """Distributions that have these modules, our own and Python's left out."""
     known = metadata.packages_distributions()
     found: set[str] = set()
     for name in names:
         package = name.split(".")[0]
-        if package in sys.stdlib_module_names or package in ("service", "precis_client"):
+        if package in ("service", "precis_client") or package in sys.stdlib_module_names:
             continue
-        owners = known.get(package, [package])
-        found |= set(owners) if len(owners) == 1 else {one for one in owners if _holds(one, name)}
-    return {canonicalize_name(distribution) for distribution in found}
+        for distribution in known.get(package, [package]):
+            # Several may share a first name, as `google`.
+            if len(known.get(package, ())) < 2 or _has(distribution, name):
+                found.add(canonicalize_name(distribution))
+    return found
 
 
-def _holds(distribution: str, module: str) -> bool:
-    """Whether a distribution brings this module of a package that several share."""
-    path = module.replace(".", "/")
-    wanted = (f"{path}.py", f"{path}/__init__.py")
-    return any(str(file) in wanted for file in metadata.files(distribution) or ())
+@cache
+def _has(distribution: str, module: str) -> bool:
+    """Whether a module with this full name is in a distribution."""
+    start = module.replace(".", "/")
+    return any(path.as_posix().startswith((f"{start}/", f"{start}.")) for path in metadata.files(distribution) or ())
 
 
-EMBEDDED = _pins("requirements-embedded.txt")
+def _imported(*folders: str) -> set[str]:
+    """Distributions that modules below the folders import."""
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return _distributions(name for path in paths for name in _imports(path))
+
+
+def _reached(roots: Iterable[str]) -> set[str]:
+    """Distributions that are imported by these modules of ours or by what they import, in functions too."""
+    waiting, seen, outside = list(roots), set[str](), set[str]()
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if name in seen or (name.startswith("service") and not path.is_file()):
+            continue
+        seen.add(name)
+        if name.startswith("service"):
+            waiting += _imports(path)
+        else:
+            outside.add(name)
+    return _distributions(outside)
+
+
+API = _pins("requirements-api.txt")
+_ENGINES = _pins("requirements-embedded.txt")
+EMBEDDED = ({**API[DIRECT], **_ENGINES[DIRECT]}, {**API[BROUGHT], **_ENGINES[BROUGHT]})
 DEV = _pins("requirements-dev.txt")
 FULL = _pins("requirements.txt")
 
@@ -94,6 +127,18 @@ def test_installed_versions_are_the_pinned_ones(pins: tuple[dict[str, str], dict
 def test_embedded_pins_are_complete() -> None:
     """Everything the embedded profile brings in is pinned, and nothing is pinned that it does not bring in."""
     assert _closure(set(EMBEDDED[DIRECT])) == set(EMBEDDED[DIRECT]) | set(EMBEDDED[BROUGHT])
+
+
+def test_api_pins_are_complete() -> None:
+    """The thin roles have all they need without what is pinned for engines, and nothing besides."""
+    assert _closure(set(API[DIRECT])) == set(API[DIRECT]) | set(API[BROUGHT])
+
+
+def test_api_pins_are_what_the_thin_roles_import() -> None:
+    """Their pins are what can be reached from their entry modules, and each pin is reached."""
+    roots = [f"service.{name}" for name in THIN_ROOTS if (ROOT / f"service/{name.replace('.', '/')}.py").exists()]
+    assert _reached(roots) - set(API[DIRECT]) == set()
+    assert set(API[DIRECT]) - _reached(roots) - PLUG_INS == set()
 
 
 def test_dev_pins_are_complete() -> None:

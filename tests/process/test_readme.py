@@ -23,8 +23,8 @@ COMMANDS = [command for block in BLOCKS for command in re.findall(r"(?:[^\n']|'[
 RUN_ELSEWHERE = {
     "make run": "tests/test_make.py, marked heavy: a fresh copy in an empty folder",
     "make test": "this is it",
-    "docker build -t precis .": "the image is built by scripts/container_check.sh",
-    "docker run --rm -p 8080:8080 --read-only --tmpfs /tmp --cap-drop ALL precis": "scripts/container_check.sh",
+    "docker build -t precis .": "tests/image: `make test-image`",
+    "docker run --rm -p 8080:8080 --read-only --tmpfs /tmp --cap-drop ALL precis": "tests/image",
     "kubectl apply -k k8s/base": "tests/k8s: a cluster is not at hand",
 }
 # These differ from run to run or from machine to machine.
