@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PROFILE ?= $(or $(PRECIS_PROFILE),embedded)
 
-.PHONY: help run setup setup-dev apertium test test-full lint format bench quality proto clean
+.PHONY: help run setup setup-dev apertium test test-full test-k8s lint format bench quality proto clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,13 +27,18 @@ apertium: ## try again to install the Apertium packages (needs root)
 	@scripts/apertium.sh --retry
 
 test: lint ## lint, type check and every test that is not heavy
-	$(PY) -m pytest -q -m "not heavy" --timeout 120
+	$(PY) -m pytest -q -m "not heavy and not k8s" --timeout 120
 
 test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
 	@$(PY) -m scripts.environments requirements-clients.txt .make/clients
 	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
-	$(PY) -m pytest -q -m heavy --timeout 900
+	$(PY) -m pytest -q -m "heavy and not k8s" --timeout 900
+
+test-k8s: setup-dev ## render, validate and check the Kubernetes manifests
+	@$(PY) -m scripts.k8s_tools
+	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
+	$(PY) -m pytest -q -m k8s --timeout 300
 
 lint: setup-dev ## ruff and mypy
 	$(PY) -m ruff check .
