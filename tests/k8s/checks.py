@@ -220,7 +220,10 @@ def grace_covers_the_drain(cluster: Cluster) -> Iterator[str]:
             yield f"{workload.name}: no time for endpoints to be withdrawn"
         if settings.request_timeout_s > settings.max_deadline_s:
             yield f"{workload.name}: default deadline beyond the longest"
-        if settings.drain_timeout_s < longest:
+        item_s = float(cluster.environment(workload.container).get("PRECIS_JOBS_ITEM_TIMEOUT_S", 0))
+        if workload.component == "worker" and not item_s:
+            yield f"{workload.name}: items of jobs may take longer than the drain"
+        if settings.drain_timeout_s < max(longest, item_s):
             yield f"{workload.name}: drains {settings.drain_timeout_s:g} s, requests may take {longest:g} s"
         needed = before + settings.drain_delay_s + settings.drain_timeout_s + KILL_MARGIN_S + MARGIN_S
         if grace < needed:
@@ -426,11 +429,11 @@ def names_are_unique(cluster: Cluster) -> Iterator[str]:
 def everything_is_labelled(cluster: Cluster) -> Iterator[str]:
     """Whoever lists objects by label finds all of them."""
     for item in cluster.objects:
-        labels = item["metadata"].get("labels", {})
-        if item["kind"] not in ("Namespace",) and labels.get("app.kubernetes.io/part-of") != "precis":
-            if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] == "default-deny":
-                continue
-            yield f"{item['kind']} {item['metadata']['name']} is not part of precis"
+        labels, kind, name = item["metadata"].get("labels", {}), item["kind"], item["metadata"]["name"]
+        ours = "precis" in (labels.get("app.kubernetes.io/part-of"), labels.get("app.kubernetes.io/name"))
+        # What belongs to the namespace, and what Grafana looks for by a label of its own.
+        if not ours and name not in ("precis", "default-deny") and "grafana_dashboard" not in labels:
+            yield f"{kind} {name} is not part of precis"
 
 
 CHECKS: tuple[Check, ...] = (
