@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PROFILE ?= $(or $(PRECIS_PROFILE),embedded)
 
-.PHONY: help run setup setup-dev apertium test test-full test-image lint format bench quality proto clean
+.PHONY: help run setup setup-dev apertium test test-full test-k8s test-image lint format bench quality proto clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,8 +26,8 @@ apertium: ## try again to install the Apertium packages (needs root)
 	@scripts/setup.sh embedded
 	@scripts/apertium.sh --retry
 
-test: lint ## lint, type check and every test that is neither heavy nor of an image
-	$(PY) -m pytest -q -m "not heavy and not image" --timeout 120
+test: lint ## lint, type check and every test that is not heavy and needs neither images nor Kubernetes' tools
+	$(PY) -m pytest -q -m "not heavy and not image and not k8s" --timeout 120
 
 test-full: setup-dev ## the heavy tests
 	@scripts/setup.sh heavy
@@ -37,7 +37,7 @@ test-full: setup-dev ## the heavy tests
 	@ls /usr/lib/postgresql/*/bin/postgres > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh postgresql > /dev/null || true
 	@for program in chromium npm; do command -v $$program > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh $$program > /dev/null || true; done
 	@$(PY) -m scripts.axe_core .make/axe
-	$(PY) -m pytest -q -m "heavy and not image" --timeout 900
+	$(PY) -m pytest -q -m "heavy and not image and not k8s" --timeout 900
 
 test-image: setup-dev ## build the images and run them hardened (needs root, or docker or podman with a registry)
 	@scripts/setup.sh full
@@ -45,6 +45,11 @@ test-image: setup-dev ## build the images and run them hardened (needs root, or 
 	@[ "$$(id -u)" != 0 ] || scripts/apt_install.sh podman runc conmon debootstrap golang-github-containers-common \
 	  iptables containernetworking-plugins > /dev/null || true
 	$(PY) -m pytest -q -m image -rP --timeout 2400
+
+test-k8s: setup-dev ## render, validate and check the Kubernetes manifests
+	@$(PY) -m scripts.k8s_tools
+	@command -v redis-server > /dev/null || [ "$$(id -u)" != 0 ] || scripts/apt_install.sh redis-server > /dev/null || true
+	$(PY) -m pytest -q -m k8s --timeout 300
 
 lint: setup-dev ## ruff and mypy
 	$(PY) -m ruff check .

@@ -40,6 +40,11 @@ ALLOWED = (
         holds=_cannot_install_packages,
     ),
     AllowedSkip(
+        reason="npm is not installed",
+        because="it comes from the distribution; without root or apt the tests cannot bring it",
+        holds=_cannot_install_packages,
+    ),
+    AllowedSkip(
         reason="prometheus is not installed",
         because="it comes from the distribution; without root or apt the tests cannot bring it",
         holds=_cannot_install_packages,

@@ -1,230 +1,153 @@
-"""The Kubernetes manifests agree with each other and with the settings."""
+"""Every overlay and component is what an API server takes, and agrees with the others and with the code."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from service.config import Settings, load
+from service.version import VERSION
+from tests.k8s import rendering, schemas
+from tests.k8s.checks_running import CHECKS, Check
+from tests.k8s.cluster import Cluster
+from tests.k8s.rendering import ALL, K8S, MAIN, Combination, name_of
+from tests.process.service import LONG_S, end, free_ports
 
-BASE = Path(__file__).resolve().parents[2] / "k8s/base"
-ROLES = ("api", "model")
+pytestmark = pytest.mark.k8s
 
-
-def _read(name: str) -> list[dict[str, Any]]:
-    return [document for document in yaml.safe_load_all((BASE / name).read_text("utf-8")) if document]
-
-
-KUSTOMIZATION: dict[str, Any] = _read("kustomization.yaml")[0]
-OBJECTS = [document for name in KUSTOMIZATION["resources"] for document in _read(name)]
+COMBINATIONS = pytest.mark.parametrize("combination", ALL, ids=name_of)
 
 
-def _of(kind: str) -> list[dict[str, Any]]:
-    return [document for document in OBJECTS if document["kind"] == kind]
+@pytest.fixture(scope="module")
+def distinct() -> list[dict[str, Any]]:
+    """Every object that any combination makes, once."""
+    found: dict[str, dict[str, Any]] = {}
+    for combination in ALL:
+        for item in rendering.cluster(combination).objects:
+            found.setdefault(json.dumps(item, sort_keys=True), item)
+    return list(found.values())
 
 
-def _deployment(role: str) -> dict[str, Any]:
-    return next(document for document in _of("Deployment") if document["metadata"]["name"] == f"precis-{role}")
+@pytest.mark.parametrize("version", schemas.VERSIONS)
+def test_every_object_is_accepted(distinct: list[dict[str, Any]], version: str) -> None:
+    """Each version of Kubernetes takes every object of its own kinds, without an unknown field."""
+    own = [item for item in distinct if not schemas.is_custom(item)]
+    assert len(own) > 50
+    assert [line for item in own for line in schemas.complaints(item, version)] == []
 
 
-def _pod(role: str) -> dict[str, Any]:
-    pod: dict[str, Any] = _deployment(role)["spec"]["template"]["spec"]
-    return pod
+def test_every_custom_resource_is_accepted(distinct: list[dict[str, Any]]) -> None:
+    """KEDA, Gateway API and Prometheus Operator take what is theirs, without an unknown field."""
+    custom = [item for item in distinct if schemas.is_custom(item)]
+    assert {item["kind"] for item in custom} >= {"ScaledObject", "HTTPRoute"}
+    found = schemas.custom_complaints(custom)
+    if found is None:
+        pytest.skip("npm is not installed")
+    assert found == []
 
 
-def _container(role: str) -> dict[str, Any]:
-    (container,) = _pod(role)["containers"]
-    return dict(container)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_combination_holds(check: Check) -> None:
+    """What the check says holds in each overlay, alone and with any components."""
+    assert [
+        f"{name_of(combination)}: {line}" for combination in ALL for line in check(rendering.cluster(combination))
+    ] == []
 
 
-def _environment(role: str) -> dict[str, str]:
-    maps = {entry["name"]: entry["literals"] for entry in KUSTOMIZATION["configMapGenerator"]}
-    found: dict[str, str] = {}
-    for source in _container(role)["envFrom"]:
-        found |= dict(literal.split("=", 1) for literal in maps[source["configMapRef"]["name"]])
-    found |= {entry["name"]: entry.get("value", "") for entry in _container(role).get("env", [])}
-    return found
+def test_base_is_complete_by_itself() -> None:
+    """The base can be applied as it is."""
+    found = rendering.parse(rendering.kustomize(K8S / "base"))
+    cluster = Cluster(found)
+    # Its model image is the one with all engines, which has the embedded ones too.
+    assert [line for check in CHECKS for line in check(cluster)] == []
 
 
-def _settings(role: str) -> Settings:
-    return load(_environment(role))
+def test_every_file_is_used() -> None:
+    """No manifest lies in a folder without being rendered."""
+    for kustomization in K8S.rglob("kustomization.yaml"):
+        content = yaml.safe_load(kustomization.read_text("utf-8"))
+        named = {*content.get("resources", []), *(item.get("path") for item in content.get("patches", []))}
+        named |= {name for entry in content.get("configMapGenerator", []) for name in entry.get("files", [])}
+        named |= {item.get("path") for item in content.get("replacements", [])}
+        named = {str(name).rpartition("=")[2] for name in named}
+        there = {path.relative_to(kustomization.parent).as_posix() for path in kustomization.parent.rglob("*.*")}
+        assert there - named == {"kustomization.yaml"}, kustomization
 
 
-def _matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    return selector.items() <= labels.items()
+def test_every_component_changes_something() -> None:
+    """No component is silently without effect."""
+    for component in rendering.COMPONENTS:
+        with_it = [names for names in ALL if component in names and names[0] == "embedded" and len(names) <= 3]
+        for names in with_it:
+            without = tuple(name for name in names if name != component)
+            if without in ALL:
+                assert rendering.text(names) != rendering.text(without), component
 
 
-def _pods_selected(selector: dict[str, str]) -> set[str]:
-    return {role for role in ROLES if _matches(selector, _deployment(role)["spec"]["template"]["metadata"]["labels"])}
-
-
-def test_kustomization_lists_every_file() -> None:
-    """No manifest lies in the folder without being applied."""
-    there = {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"}
-    assert there == set(KUSTOMIZATION["resources"])
-
-
-def test_names_are_unique_and_without_namespace() -> None:
-    """Every object can be applied into any namespace, once."""
-    names = [(document["kind"], document["metadata"]["name"]) for document in OBJECTS]
-    assert len(names) == len(set(names))
-    assert not [name for document, name in zip(OBJECTS, names, strict=True) if "namespace" in document["metadata"]]
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_environment_is_accepted_by_the_settings(role: str) -> None:
-    """Every variable a pod gets is a known setting with a valid value."""
-    environment = _environment(role)
-    assert environment and all(name.startswith("PRECIS_") for name in environment)
-    _settings(role)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_service_links_are_off(role: str) -> None:
-    """Kubernetes sets no variables of its own that look like settings, with which nothing would start."""
-    assert _pod(role)["enableServiceLinks"] is False
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_ports_are_those_of_the_settings(role: str) -> None:
-    """Container ports are the ones the process opens, on all interfaces."""
-    ports = {port["name"]: port["containerPort"] for port in _container(role)["ports"]}
-    settings = _settings(role)
-    assert ports["management"] == settings.management_port_effective
-    assert settings.management_host == "0.0.0.0"
-    if role == "api":
-        assert (ports["http"], settings.host) == (settings.port, "0.0.0.0")
-    else:
-        assert settings.model_listen == f"0.0.0.0:{ports['grpc']}"
-
-
-def test_api_finds_the_model_through_its_headless_service() -> None:
-    """The address the API dials is the Service that selects the model pods, on its port, by DNS."""
-    (service,) = [item for item in _of("Service") if _pods_selected(item["spec"]["selector"]) == {"model"}]
-    assert service["spec"]["clusterIP"] == "None"
-    (port,) = service["spec"]["ports"]
-    assert _settings("api").model_target == f"dns:///{service['metadata']['name']}:{port['port']}"
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_service_ports_lead_to_container_ports(role: str) -> None:
-    """Every Service selects one workload and targets a port that it opens."""
-    (service,) = [item for item in _of("Service") if _pods_selected(item["spec"]["selector"]) == {role}]
-    opened = {port["name"] for port in _container(role)["ports"]}
-    assert {port["targetPort"] for port in service["spec"]["ports"]} <= opened
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_probes_ask_the_management_port(role: str) -> None:
-    """Probes go where user traffic cannot fill the way."""
-    container = _container(role)
-    paths = {
-        probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+def test_images_carry_the_version_everywhere() -> None:
+    """Tags are written in several files, and are one."""
+    tags = {
+        match
+        for path in K8S.rglob("kustomization.yaml")
+        for match in re.findall(
+            r"name: \S*precis\S*\n(?:    newName: \S+\n)?    newTag: (\S+)", path.read_text("utf-8")
+        )
     }
-    assert paths == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
-    assert {container[probe]["httpGet"]["port"] for probe in paths} == {"management"}
+    assert tags == {VERSION}
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_grace_covers_the_drain(role: str) -> None:
-    """A pod is not killed while it still finishes what it has admitted."""
-    command = _container(role)["lifecycle"]["preStop"]["exec"]["command"]
-    assert command[0] == "sleep"
-    settings = _settings(role)
-    needed = int(command[1]) + settings.drain_delay_s + settings.drain_timeout_s
-    assert _pod(role)["terminationGracePeriodSeconds"] >= needed + 10
+@pytest.mark.parametrize("combination", MAIN, ids=name_of)
+def test_a_changed_setting_rolls_the_pods(combination: Combination) -> None:
+    """Another value is another name of the ConfigMap in the pods, so that they are replaced one after the other."""
+    extra = "configMapGenerator:\n  - name: precis-api\n    behavior: merge\n    literals: [PRECIS_LOG_LEVEL=warning]\n"
+    before = rendering.cluster(combination).workload("api").container["envFrom"][0]
+    after = Cluster(rendering.parse(rendering.text(combination, extra))).workload("api").container["envFrom"][0]
+    assert before != after
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_pods_meet_the_restricted_standard(role: str) -> None:
-    """Pods run as a plain user, without capabilities, tokens or a writable root."""
-    pod, container = _pod(role), _container(role)
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["runAsUser"] == 10001
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    (account,) = [item for item in _of("ServiceAccount") if item["metadata"]["name"] == pod["serviceAccountName"]]
-    assert account["automountServiceAccountToken"] is False
-    assert pod["automountServiceAccountToken"] is False
+def test_another_folder_of_models_is_another_job() -> None:
+    """What docs/KUBERNETES.md says about new models: one name is changed, and Job, settings and pods follow."""
+    page = (K8S.parent / "docs/KUBERNETES.md").read_text("utf-8")
+    (snippet,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.S) if "/models/r2" in block]
+    body = yaml.safe_load(snippet)
+    extra = yaml.safe_dump(
+        {key: value for key, value in body.items() if key not in ("resources", "apiVersion", "kind")}
+    )
+    cluster = Cluster(rendering.parse(rendering.text(("cpu",), extra)))
+    assert [job["metadata"]["name"] for job in cluster.of("Job")] == ["precis-models-r2"]
+    assert str(cluster.settings(cluster.workload("model").container).models_dir) == "/models/r2"
+    assert [line for check in CHECKS for line in check(cluster)] == []
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_the_one_writable_folder_is_the_one_used(role: str) -> None:
-    """What the process writes lies in a mounted folder of bounded size."""
-    (mount,) = _container(role)["volumeMounts"]
-    (volume,) = [volume for volume in _pod(role)["volumes"] if volume["name"] == mount["name"]]
-    assert volume["emptyDir"]["sizeLimit"]
-    assert _settings(role).runtime_dir.is_relative_to(mount["mountPath"])
+def test_the_store_takes_its_configuration(tmp_path: Path) -> None:
+    """A server of the kind starts with the component's file, wants its password, and evicts as the file says."""
+    server = shutil.which("valkey-server") or shutil.which("redis-server")
+    if server is None:
+        pytest.skip("redis-server is not installed")
+    config = (K8S / "components/redis/valkey.conf").read_text("utf-8")
+    (tmp_path / "auth.conf").write_text("requirepass swordfish\n")
+    (port,) = free_ports(1)
+    config = config.replace("/etc/precis-redis", str(tmp_path)).replace("dir /data", f"dir {tmp_path}")
+    (tmp_path / "valkey.conf").write_text(
+        re.sub("port 6379", f"port {port}", config).replace("bind * -::*", "bind 127.0.0.1")
+    )
+    process = subprocess.Popen([server, tmp_path / "valkey.conf"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, b"")
+        assert any(b"Ready to accept" in line for line in lines)
+        import redis
 
-
-@pytest.mark.parametrize("role", ROLES)
-def test_resources_are_bounded(role: str) -> None:
-    """The scheduler knows what a pod needs, and memory has a limit."""
-    resources = _container(role)["resources"]
-    assert set(resources["requests"]) == {"cpu", "memory"}
-    assert "memory" in resources["limits"]
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_role_is_passed_on_the_command_line(role: str) -> None:
-    """Each Deployment starts its own role of the one image."""
-    assert _container(role)["args"] == ["serve", "--role", role]
-    assert _container(role)["image"] in {image["name"] for image in KUSTOMIZATION["images"]}
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_selectors_of_the_deployment_match_its_pods(role: str) -> None:
-    """A Deployment selects its own pods and no other's, and spreads those."""
-    assert _pods_selected(_deployment(role)["spec"]["selector"]["matchLabels"]) == {role}
-    (spread,) = _pod(role)["topologySpreadConstraints"]
-    assert _pods_selected(spread["labelSelector"]["matchLabels"]) == {role}
-
-
-def test_disruption_budgets_cover_each_workload_once() -> None:
-    """Each workload has exactly one budget."""
-    covered = [_pods_selected(item["spec"]["selector"]["matchLabels"]) for item in _of("PodDisruptionBudget")]
-    assert sorted(map(sorted, covered)) == [["api"], ["model"]]
-
-
-def test_network_is_closed_by_default() -> None:
-    """One policy selects every pod and allows nothing."""
-    (deny,) = [item for item in _of("NetworkPolicy") if not {"ingress", "egress"} & set(item["spec"])]
-    assert _pods_selected(deny["spec"]["podSelector"]["matchLabels"]) == set(ROLES)
-    assert set(deny["spec"]["policyTypes"]) == {"Ingress", "Egress"}
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_network_policy_opens_only_ports_that_exist(role: str) -> None:
-    """Each workload's policy opens its own ports, and nothing else comes in."""
-    (policy,) = [
-        item
-        for item in _of("NetworkPolicy")
-        if "ingress" in item["spec"] and _pods_selected(item["spec"]["podSelector"]["matchLabels"]) == {role}
-    ]
-    opened = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
-    assert opened == {port["containerPort"] for port in _container(role)["ports"]}
-
-
-def test_api_may_reach_the_model() -> None:
-    """What the API may call and what the model lets in are the same port and pods."""
-    policies = {item["metadata"]["name"]: item["spec"] for item in _of("NetworkPolicy")}
-    out = [rule for rule in policies["precis-api"]["egress"] if "to" in rule]
-    into = [rule for rule in policies["precis-model"]["ingress"] if "podSelector" in rule["from"][0]]
-    assert _pods_selected(out[0]["to"][0]["podSelector"]["matchLabels"]) == {"model"}
-    assert _pods_selected(into[0]["from"][0]["podSelector"]["matchLabels"]) == {"api"}
-    assert out[0]["ports"] == into[0]["ports"] == [{"port": 50051}]
-
-
-def test_autoscaler_targets_a_deployment_without_a_replica_count() -> None:
-    """Applying the manifests again does not undo what the autoscaler decided."""
-    (scaler,) = _of("HorizontalPodAutoscaler")
-    target = scaler["spec"]["scaleTargetRef"]["name"]
-    (deployment,) = [item for item in _of("Deployment") if item["metadata"]["name"] == target]
-    assert "replicas" not in deployment["spec"]
+        with redis.Redis(port=port, password="swordfish", socket_timeout=LONG_S) as client:
+            assert client.config_get("maxmemory*")["maxmemory-policy"] == "volatile-lru"
+            assert client.config_get("appendonly")["appendonly"] == "yes"
+        with redis.Redis(port=port, socket_timeout=LONG_S) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+    finally:
+        end(process)

@@ -25,7 +25,7 @@ RUN_ELSEWHERE = {
     "make test": "this is it",
     "docker build -t precis .": "tests/image: `make test-image`",
     "docker run --rm -p 8080:8080 --read-only --tmpfs /tmp --cap-drop ALL precis": "tests/image",
-    "kubectl apply -k k8s/base": "tests/k8s: a cluster is not at hand",
+    "kubectl apply -k k8s/overlays/embedded": "tests/k8s: a cluster is not at hand",
 }
 # These differ from run to run or from machine to machine.
 VOLATILE = {"id", "timing_ms", "provenance"}
