@@ -85,7 +85,8 @@ def _distributions(names: Iterable[str]) -> set[str]:
 def _has(distribution: str, module: str) -> bool:
     """Whether a module with this full name is in a distribution."""
     start = module.replace(".", "/")
-    return any(path.as_posix().startswith((f"{start}/", f"{start}.")) for path in metadata.files(distribution) or ())
+    paths = [path.as_posix() for path in metadata.files(distribution) or ()]
+    return any(path == f"{start}/__init__.py" or path.startswith(f"{start}.") for path in paths)
 
 
 def _imported(*folders: str) -> set[str]:
