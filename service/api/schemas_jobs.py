@@ -16,8 +16,8 @@ MOST_ITEMS = 100_000
 
 _Retain = Annotated[
     int,
-    WHOLE,
     Field(ge=1, le=366 * 86_400, description="seconds to keep the job after its end; at most what is set up here"),
+    WHOLE,
 ]
 
 

@@ -69,7 +69,9 @@ def test_replies_are_the_described_ones(
         reply = case.call_and_validate(excluded_checks=left_out)
         assert reply.status_code < 500 or reply.json()["code"] == "deadline"
         if valid and reply.status_code not in (200, 202):
-            assert _untold(reply.json()), (case.body, reply.json())
+            # What `text` and `html` are to each other is not described where a request stands within a job.
+            within = path == "/v1/jobs" and str(reply.json().get("field", "")).startswith("request")
+            assert within or _untold(reply.json()), (case.body, reply.json())
 
     holds()
 

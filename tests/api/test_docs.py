@@ -8,7 +8,7 @@ import pytest
 
 from service.api.app import RESOURCES
 from service.api.problems import TABLE
-from tests.api.conftest import Bench
+from tests.api.conftest import Background, Bench
 
 PAGES = ("/", "/docs")
 
@@ -18,7 +18,7 @@ def test_every_route_is_documented(bench: Bench) -> None:
     paths = bench.client.get("/openapi.json").json["paths"]
     documented = {(path, method.upper()) for path, item in paths.items() for method in item}
     served = {
-        (rule.rule, method)
+        (re.sub("<(.*?)>", r"{\1}", rule.rule), method)
         for rule in bench.app.url_map.iter_rules()
         for method in rule.methods or ()
         if method not in ("HEAD", "OPTIONS") and not rule.endpoint.startswith("docs.")
@@ -45,7 +45,7 @@ def test_statuses_come_from_the_table(bench: Bench) -> None:
     for item in bench.client.get("/openapi.json").json["paths"].values():
         for operation in item.values():
             for status, response in operation["responses"].items():
-                if status == "200":
+                if status.startswith("2"):
                     continue
                 (media,) = response["content"]
                 assert media == "application/problem+json"
@@ -76,9 +76,9 @@ def test_what_needs_a_key_says_so(bench: Bench) -> None:
         for example in operation.examples.values()
     ],
 )
-def test_examples_work(bench: Bench, path: str, body: object) -> None:
+def test_examples_work(jobs: Background, path: str, body: object) -> None:
     """Every documented example is accepted."""
-    assert bench.post(path, body).status_code == 200
+    assert jobs.post(path, body).status_code in (200, 202)
 
 
 @pytest.mark.parametrize("path", PAGES)

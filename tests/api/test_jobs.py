@@ -5,55 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from service.api import stores
-from service.api.app import create_app
-from service.config import Settings
-from service.jobs.database import Database
 from service.jobs.job import Made
 from service.jobs.ledger import Ledger
-from service.jobs.store import Store
 from tests.api.callers import BEARER, KEY, OTHER, table
-from tests.api.conftest import Bench
+from tests.api.conftest import Background, Bench
 
 GOOD = {"task": "summarize", "request": {"text": "The bridge opens today. It was closed."}}
-
-
-class Background(Bench):
-    """An app with a store of jobs."""
-
-    def __init__(self, folder: Path, keys: str = "", **settings: Any) -> None:
-        given = dict(settings)
-        if keys:
-            (folder / "keys.toml").write_text(keys)
-            given["keys_file"] = folder / "keys.toml"
-        self.database = Database(f"sqlite://{folder}/jobs.db")
-        self.store = Store(self.database, max_bytes=10**7)
-        super().__init__(Settings(runtime_dir=folder, **given))
-
-    def __post_init__(self) -> None:
-        self.callers = stores.callers_of(self.settings)
-        self.app = create_app(
-            self.settings, self.pipeline, draining=lambda: self.draining, live=lambda: True,
-            callers=self.callers, store=self.store,
-        )  # fmt: skip
-        self.client = self.app.test_client()
-
-    def close(self) -> None:
-        """Give back what is held."""
-        self.store.close()
-        self.callers.close()
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Background]:
-    """An open service."""
-    found = Background(tmp_path)
-    yield found
-    found.close()
 
 
 @pytest.fixture
