@@ -67,7 +67,7 @@ def throughput(article: str, rounds: int, seconds: int) -> None:
                 raise SystemExit(f"not every reply was a 200:\n{out}")
             if number:  # the first one warms
                 rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]))
-                tails.append(_milliseconds(re.search(r"99%\s+(\S+)", out)[1]))
+                tails.append(_milliseconds(re.search(r"^\s+99%\s+(\S+)", out, re.M)[1]))
         print(f"throughput   {spread(rates, 'requests/s')}, p99 {spread(tails, 'ms')}, "
               f"{CONNECTIONS} connections, {ARTICLES} articles")  # fmt: skip
 
