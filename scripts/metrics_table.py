@@ -18,12 +18,15 @@ PAGE = Path(__file__).resolve().parents[1] / "docs/OBSERVABILITY.md"
 START, END = "<!-- metrics -->", "<!-- /metrics -->"
 MODULES = (
     "service.api.access_metrics",
+    "service.api.stream_slots",
+    "service.jobs.metrics",
     "service.observability.cache_metrics",
     "service.observability.call_metrics",
     "service.observability.http_metrics",
     "service.observability.lane_metrics",
     "service.observability.process_metrics",
     "service.observability.remote_metrics",
+    "service.observability.shared_metrics",
     "service.observability.stages",
     "service.observability.trace_metrics",
 )

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from pydantic_core import to_json
@@ -148,7 +150,8 @@ class WorkerProcess:
 
     def _manage(self) -> ManagementServer:
         settings = self._settings
-        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": _metrics}
+        metrics_page: Callable[[], Page] = partial(_metrics, self._heartbeats)
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": metrics_page}
         server = ManagementServer(settings.management_host, settings.management_port_effective, pages)
         server.start()
         return server
@@ -162,8 +165,8 @@ class WorkerProcess:
         return Page(200, b"ready\n") if self._worker.ready else Page(503, b"not ready\n")
 
 
-def _metrics() -> Page:
-    body, content_type = telemetry.render_metrics()
+def _metrics(heartbeats: Path) -> Page:
+    body, content_type = telemetry.render_metrics(heartbeats)
     return Page(200, body, content_type)
 
 
@@ -179,7 +182,9 @@ def main(arguments: list[str]) -> int:
         settings = with_database(settings)
         os.environ.update(cpus.decide(settings, shared=child).environment(os.environ))
         settings.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        telemetry.start_tracing(settings, "worker")
         status = WorkerProcess(settings).run(with_management=not child)
+        telemetry.stop_tracing()
     except SettingsError as error:
         print(f"precis: {error}", file=sys.stderr)
         return 2

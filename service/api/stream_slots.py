@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from functools import cache
 from typing import Any
 
 from service.errors import Overloaded
+from service.observability.series import once
 
 
 class Streams:
@@ -38,7 +38,7 @@ class Streams:
         self._free.release()
 
 
-@cache
+@once
 def _series() -> tuple[Any, Any]:
     from prometheus_client import Counter, Gauge
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from functools import cache
 from typing import Any
 
-_first = threading.Lock()
+from service.observability.series import once
 
 
 def job(state: str) -> None:
@@ -39,14 +37,8 @@ def taken_over() -> None:
     _series()["takeovers"].inc()
 
 
+@once
 def _series() -> dict[str, Any]:
-    # The registry takes a name once, and two threads may come first.
-    with _first:
-        return _made()
-
-
-@cache
-def _made() -> dict[str, Any]:
     from prometheus_client import Counter, Gauge
 
     return {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from functools import cache
 from typing import Any
 
-_first = threading.Lock()
+from service.observability.series import once
 
 
 def count(how: str) -> None:
@@ -19,14 +17,8 @@ def store_up(up: bool) -> None:
     _series()[1].set(1 if up else 0)
 
 
+@once
 def _series() -> tuple[Any, Any]:
-    # The registry takes a name once, and two threads may come first.
-    with _first:
-        return _made()
-
-
-@cache
-def _made() -> tuple[Any, Any]:
     from prometheus_client import Counter, Gauge
 
     return (

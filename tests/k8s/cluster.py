@@ -12,17 +12,6 @@ from service.config import Settings
 
 Object = dict[str, Any]
 
-# Settings that manifests may name before the code has them; none is needed once `Settings` knows them all.
-AWAITED = frozenset(
-    {
-        "PRECIS_JOBS_DATABASE",
-        "PRECIS_JOBS_DATABASE_PASSWORD_FILE",
-        "PRECIS_JOBS_ITEM_TIMEOUT_S",
-        "PRECIS_WORKER_ID",
-        "PRECIS_WEBHOOK_HOSTS",
-        "PRECIS_WEBHOOK_SECRET_FILE",
-    }
-)
 POD_OWNERS = ("Deployment", "StatefulSet", "Job")
 _UNITS = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -179,9 +168,7 @@ class Cluster:
         """
         from service.config import load
 
-        known = {f"PRECIS_{name.upper()}" for name in Settings.model_fields}
-        given = self.environment(container)
-        return load({name: value for name, value in given.items() if name not in AWAITED - known})
+        return load(self.environment(container))
 
     def pods(self) -> Iterator[tuple[Workload, Object]]:
         """Each container with its workload."""

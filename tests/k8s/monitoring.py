@@ -15,8 +15,6 @@ FOLDER = ROOT / "k8s/components/monitoring"
 
 # What Prometheus adds to a series by where it was scraped.
 OF_TARGET = frozenset({"namespace", "pod", "job", "instance", "container", "le"})
-# Built by the jobs, whose series come with them.
-OF_JOBS = {"precis_jobs_items_waiting": (), "precis_jobs_total": ("state",)}
 
 _NAME = re.compile(r"\bprecis[_:][a-z0-9_:]+")
 _SELECTOR = re.compile(r"\b(precis[_:][a-z0-9_:]+)\s*\{([^}]*)\}")

@@ -13,11 +13,10 @@ import yaml
 
 from scripts import dashboard, metrics_table
 from tests.k8s import monitoring
-from tests.k8s.monitoring import FOLDER, OF_JOBS, OF_TARGET, ROOT
+from tests.k8s.monitoring import FOLDER, OF_TARGET, ROOT
 from tests.process.service import Service, serving
 
 KNOWN = {sample: set(metric.labels) for metric in metrics_table.metrics() for sample in metric.samples}
-KNOWN |= {name: set(labels) for name, labels in OF_JOBS.items()}
 RECORDED = {rule["record"]: rule for rule in monitoring.each_rule("record")}
 ALERTS = {rule["alert"]: rule for rule in monitoring.each_rule("alert")}
 # Only seen where something is broken, set up, or loaded that this run has not.
@@ -26,6 +25,9 @@ ELSEWHERE = {
     *("precis_idempotent_requests_total", "precis_caller_requests_total", "precis_caller_seconds_total"),
     *("precis_remote_requests_total", "precis_remote_retries_total", "precis_remote_seconds_bucket"),
     *("precis_kv_bytes", "precis_step_tokens_total", "precis_step_part_seconds_sum", "precis_step_part_seconds_count"),
+    *("precis_shared_results_total", "precis_shared_results_up", "precis_streams_open", "precis_streams_ended_total"),
+    *("precis_jobs_items_waiting", "precis_jobs_total", "precis_jobs_items_total", "precis_jobs_item_waits_total"),
+    *("precis_jobs_takeovers_total", "precis_jobs_webhooks_total"),
     *("precis_checks_total", "precis_degraded_total", "precis_unsupported_total", "precis_spans_total"),
 }
 
@@ -113,7 +115,7 @@ def test_real_processes_show_what_is_known(service: Service) -> None:
     assert {name: labels for name, labels in shown.items() if labels - KNOWN[name] - {"le"}} == {}
     asked = set().union(*(monitoring.series_in(expression) for _, expression in monitoring.expressions()))
     faults = {"precis_process_restarts_total", "precis_refusals_total"}
-    assert asked - set(shown) - set(RECORDED) - set(OF_JOBS) - ELSEWHERE - faults == set()
+    assert asked - set(shown) - set(RECORDED) - ELSEWHERE - faults == set()
 
 
 @pytest.mark.heavy
