@@ -38,7 +38,7 @@ def test_the_default_image_does_jobs(builder: Builder, image: Images) -> None:
     with running(builder, image("all")) as container:
         container.wait_ready(8080, "/v1/models")
         _check(container, _done(container))
-        assert "PRECIS_STATE_DIR" not in container.logs(), "the folder of state can be written"
+        assert "PRECIS_STATE_DIR" not in container.said(), "the folder of state can be written"
         assert container.stop() == 0
 
 
@@ -48,7 +48,7 @@ def test_without_a_folder_of_state_jobs_are_kept_beside_the_sockets(builder: Bui
     with running(builder, image("all"), options=options) as container:
         container.wait_ready(8080, "/v1/models")
         _check(container, _done(container))
-        assert "PRECIS_STATE_DIR (/models/state) cannot be written" in container.logs(), container.logs()
+        assert "PRECIS_STATE_DIR (/models/state) cannot be written" in container.said()
 
 
 def test_each_role_in_a_container_of_its_own(builder: Builder, image: Images, folder: Path) -> None:
