@@ -61,7 +61,7 @@ RUN sed -i '/^-r /d' /build/*.lock \
 FROM build AS apertium
 WORKDIR /build
 COPY --from=api-packages /packages /packages
-COPY service/__init__.py service/config.py service/config_serving.py service/
+COPY service/__init__.py service/config.py service/config_jobs.py service/config_serving.py service/addresses.py service/
 COPY scripts/__init__.py scripts/apertium_packages.py scripts/
 RUN PYTHONPATH=/packages python -m scripts.apertium_packages > apertium-packages
 

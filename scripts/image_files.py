@@ -25,7 +25,8 @@ _UNUSED = (
 # Of packages: their tests, and what only a compiler or an editor reads.
 _FOLDERS = ("tests", "__pycache__")
 _FILES = re.compile(r".*\.(pyi|pyx|pxd|c|cc|cpp|cu|h|hpp|cuh|a|lib|cmake)\Z")
-_TORCH = ("torch/include", "torch/share", "torch/test", "torch/bin", "torchgen")
+# torch/bin and torchgen stay: importing torch looks for a program in the one and imports the other.
+_TORCH = ("torch/include", "torch/share", "torch/test")
 _CHECK = """
 import importlib, pathlib, sys, sysconfig
 folder = pathlib.Path(sysconfig.get_path("platstdlib"), "lib-dynload")

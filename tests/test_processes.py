@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from service.processes import Alarm
+from service.processes import Alarm, Child
 
 LONG_S = 60.0
 
@@ -64,3 +66,20 @@ def test_handlers_never_stop_the_thread_they_interrupt(storm: list[Alarm]) -> No
     alarm.ring()
     alarm.wait(LONG_S)
     assert storm == [alarm]
+
+
+@pytest.mark.parametrize(
+    ("program", "orderly"), [("pass", True), ("import time; time.sleep(60)", True), ("exit(3)", False)]
+)
+def test_a_process_that_sigterm_ends_while_it_starts_has_ended_in_order(program: str, orderly: bool) -> None:
+    """It had no handler yet, so it held no work; any other status but 0 is no orderly end."""
+    told: list[int] = []
+    child = Child(
+        "one", [sys.executable, "-c", program], dict(os.environ), lambda name, pid, status: told.append(status)
+    )
+    child.start()
+    if "sleep" not in program:
+        assert child.process is not None
+        child.process.wait(30)
+    assert child.end(30.0) is orderly
+    assert len(told) == 1

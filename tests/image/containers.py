@@ -102,10 +102,14 @@ class Container:
         wait_until(lambda: self.ask(path, port=port).status == 200, f"{path}: {self.logs()}", READY_S)
         return time.monotonic() - self.started_s
 
+    def said(self) -> str:
+        """All of its log."""
+        done = self.builder.run("logs", self.name, check=False)
+        return done.stdout + done.stderr
+
     def logs(self) -> str:
         """The end of what it said."""
-        done = self.builder.run("logs", self.name, check=False)
-        return (done.stdout + done.stderr)[-3000:]
+        return self.said()[-3000:]
 
     def stop(self, grace_s: int = 60) -> int:
         """SIGTERM, then the exit status."""
