@@ -23,7 +23,8 @@ MACHINES = ("x86_64", "aarch64")
 def _pins(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith(("#", "-r "))]
-    return {canonicalize_name(package): version for package, version in pairs}
+    # Extras (`psycopg[binary]`) are no part of a lock: what they bring in is pinned beside it.
+    return {canonicalize_name(package.partition("[")[0]): version for package, version in pairs}
 
 
 def _in_image(entry: lock.Entry, machine: str) -> bool:
