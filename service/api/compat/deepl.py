@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from flask import Response
 
+from service.api.access import current_access, current_entry
 from service.api.compat import dialect
 from service.api.compat.dialect import Refusal, reply
 from service.api.compat.fields import Fields, read
@@ -22,6 +23,7 @@ from service.pipeline.requests import AUTO, TextFormat
 resource = Resource("deepl", __name__)
 
 MOST_TEXTS = 50
+_NO_LIMIT = 1_000_000_000_000
 _STATUS: Mapping[str, int] = {
     "unauthorized": 403, "no_text": 400, "unsupported_language": 400, "too_long": 413, "bad_request": 400,
 }  # fmt: skip
@@ -104,8 +106,18 @@ def languages() -> Response:
 
 @resource.route("/v2/usage", methods=["GET", "POST"])
 def usage() -> Response:
-    """Nothing is billed: no limit is in force, and nothing counts towards it."""
-    return reply({"character_count": 0, "character_limit": 1_000_000_000_000})
+    """What the caller's key has used of its characters: of the month's, or the day's where that is all that is limited.
+
+    Without keys nothing is counted.
+    """
+    access, entry = current_access(), current_entry()
+    if access is None or entry is None:
+        return reply({"character_count": 0, "character_limit": _NO_LIMIT})
+    used, limits = access.limiter.used(entry.key.id), entry.key.limits
+    if limits.characters_per_month is None and limits.characters_per_day is not None:
+        return reply({"character_count": used.day_characters, "character_limit": limits.characters_per_day})
+    most = _NO_LIMIT if limits.characters_per_month is None else limits.characters_per_month
+    return reply({"character_count": used.month_characters, "character_limit": most})
 
 
 @resource.get("/v2/glossary-language-pairs")

@@ -55,6 +55,27 @@ def test_deepl_and_hugging_face_send_headers(guarded: Guarded) -> None:
     assert (refused.status_code, type(refused.json["error"])) == (401, str)
 
 
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        ("characters_per_day = 100", 100),
+        ("characters_per_month = 900", 900),
+        ("characters_per_day = 100\ncharacters_per_month = 900", 900),
+        ("", 10**12),
+    ],
+)
+def test_deepl_usage_is_that_of_the_key(tmp_path: Path, limits: str, limit: int) -> None:
+    """Characters used and the limit that holds for the key: of the month, else of the day, else one nobody reaches."""
+    headers = {"Authorization": f"DeepL-Auth-Key {KEY}"}
+    with making(tmp_path) as make:
+        client = make(table("news", more=limits), dialects="deepl").client
+        assert (
+            client.post("/v2/translate", json={"text": ["Hello"], "target_lang": "ES"}, headers=headers).status_code
+            == 200
+        )
+        assert client.get("/v2/usage", headers=headers).json == {"character_count": 5, "character_limit": limit}
+
+
 def test_a_text_of_unknown_language_is_charged_like_any_other(guarded: Guarded) -> None:
     """Guessing its language asks nothing of the caller's allowance."""
     guarded.pipeline.unknown = {"OKAY"}
