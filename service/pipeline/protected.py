@@ -16,9 +16,11 @@ _EXTENSIONS = (
     "bat|cfg|conf|cpp|css|csv|docx?|env|exe|gif|go|gz|html?|ini|ipynb|java|jpe?g|js|json|jsx|kt|lock|log|md|mp[34]|odt|"
     "pdf|php|png|pptx?|ps1|py|rb|rs|rst|sh|sql|svg|tar|tex|toml|tsx?|txt|vue|wav|webp|xlsx?|xml|ya?ml|zip"
 )
+_SCHEMES = "https?|ftps?|sftp|file|ssh|git|wss?"
+_ADDRESS = rf"(?:{_SCHEMES})://[^\s<>\"“”«»`]*{_URL_END}/?"
 # What stays a word of its sentence.
 _MASKS = (
-    rf"(?:https?|ftps?|sftp|file|ssh|git|wss?)://[^\s<>\"“”«»`]*{_URL_END}/?",
+    _ADDRESS,
     rf"(?:mailto|tel):[^\s<>\"“”«»`]*{_URL_END}",
     rf"\bwww\.[^\s<>\"“”«»`]*{_URL_END}/?",
     r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w-])",
@@ -54,6 +56,8 @@ _PATTERN = re.compile(f"(?P<mask>{_MASK})|(?P<tag>{_TAGS})|(?P<point>{_POINT})|(
 _HINT = re.compile(
     r"[@#{}<>\[\]/\\%_\u203c-\u3299\U0001f000-\U0001faff\u20e3]|\w\.\w|[a-z0-9][A-Z]|\(\)|(?<![\w-])-|(?<!\w):[a-z0-9_+-]|::|tel:"
 )
+_WHOLE_ADDRESS = re.compile(_ADDRESS)
+_SCHEME_LAST = re.compile(rf"(?:{_SCHEMES})\Z")
 _TAG = re.compile(r"<(/?)\s*([\w.-]+)[^<>]*?(/?)>")
 _ALNUM = re.compile(r"[A-Za-z0-9]")
 _HIDDEN = "\ufffc"
@@ -120,6 +124,7 @@ def _known(text: str, tags: bool) -> Iterator[_Hit]:
             kind: Kind = "point" if tag[3] else "close" if tag[1] else "open"
             yield _Hit(start, end, kind, f"<{tag[2].lower()}")
         elif group == "mask":
+            end = _with_address(text, start, end)
             # Letters that touch it would touch its stand-in.
             while start and _ALNUM.match(text, start - 1):
                 start -= 1
@@ -130,6 +135,13 @@ def _known(text: str, tags: bool) -> Iterator[_Hit]:
             # A note touches its word; in brackets with a blank before, a number is a word of the sentence.
             apart = match[0][0] == "[" and (not start or text[start - 1].isspace())
             yield _Hit(start, end, "break" if group == "break" else "mask" if apart else "point")
+
+
+def _with_address(text: str, start: int, end: int) -> int:
+    """Where a word ends that may have run into the scheme of an address, as `aB</b>https://…` does without its mark."""
+    scheme = _SCHEME_LAST.search(text, start, end) if text.startswith("://", end) else None
+    address = _WHOLE_ADDRESS.match(text, scheme.start()) if scheme is not None else None
+    return end if address is None else address.end()
 
 
 def _cut(atoms: Sequence[Atom], text: str, hits: Sequence[_Hit]) -> list[Atom]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -106,6 +106,9 @@ def test_broken_markup_keeps_its_marks(source: str, seed: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(TREES, st.integers(0, 9))
+@example("<p>river<b>Harbour</b>https://example.org/a_b?c=1&d=2</p>", 0)
+@example("<p>a_b<i>https://example.org/a_b?c=1&d=2</i></p>", 3)
+@example("<p>x@y.org<i>https://example.org/a_b?c=1&d=2</i> and</p>", 0)
 def test_protected_stretches_are_exact(source: str, seed: int) -> None:
     """Placeholders, addresses, emoji and words of code come back as often as they were sent."""
     made = translated(source, "html", permuting(seed)).text

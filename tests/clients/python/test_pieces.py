@@ -30,13 +30,22 @@ from precis_client.options import (
     TranslateOptions,
 )
 from precis_client.replies import Detection, DetectReply, ItemError, Span, SummarizeReply, TranslateReply
-from precis_client.replies_about import BatchReply, Job, LanguagesReply, ModelsReply, UsageReply
+from precis_client.replies_about import (
+    BatchReply,
+    Job,
+    JobList,
+    JobResults,
+    LanguagesReply,
+    ModelsReply,
+    UsageReply,
+)
 from precis_client.retry import Budget, RetryPolicy, retry_after_s
 from precis_client.sse import Message, Parser
 from precis_client.webhooks import verify_webhook
 from service.api import replies as api
 from service.api import replies_about as api_about
 from service.api import replies_batch as api_batch
+from service.api import replies_jobs as api_jobs
 from service.api.problems import TABLE
 from service.api.schemas import DetectBody, SummarizeBody, TranslateBody
 from service.api.usage import UsageReplyShape
@@ -120,6 +129,9 @@ MIRRORS = [
     (api_about.LanguagesReplyShape, LanguagesReply),
     (api_about.ModelsReplyShape, ModelsReply),
     (api_batch.BatchReplyShape, BatchReply),
+    (api_jobs.JobReplyShape, Job),
+    (api_jobs.JobListShape, JobList),
+    (api_jobs.JobResultsShape, JobResults),
     (UsageReplyShape, UsageReply),
 ]
 
