@@ -72,7 +72,7 @@ def test_hundreds_of_streams_wait_and_others_are_answered() -> None:
         async def all_of_them() -> list[Followed]:
             return await asyncio.gather(
                 *(
-                    follow(service.port, request_of(PATH, slow(20, 500, number)), Followed(time.monotonic()))
+                    follow(service.port, request_of(PATH, slow(20, 1000, number)), Followed(time.monotonic()))
                     for number in range(STREAMS)
                 )
             )
