@@ -131,8 +131,9 @@ def _with_stand_ins(folder: Path) -> Builder:
     mounts = _pip_mounts(folder)
     options = ("--isolation", "chroot", "--format", "docker", "--pull=never", "--layers", *mounts)
     # pip's own configuration says where PyTorch comes from.
-    builder = Builder("podman", environment, options, stand_in=True, arguments={"TORCH_INDEX": ""})
-    names = [f"docker.io/library/{name}" for name in base_images()]
+    names = [f"localhost/{name}" for name in base_images()]
+    arguments = {"TORCH_INDEX": "", "DEBIAN_IMAGE": names[0], "PYTHON_IMAGE": names[1]}
+    builder = Builder("podman", environment, options, stand_in=True, arguments=arguments)
     if any(builder.run("image", "inspect", name, check=False).returncode for name in names):
         print("making stand-ins for the base images", file=sys.stderr, flush=True)
         command = [str(ROOT / "scripts/image_bases.sh"), str(folder), *names, "--isolation", "chroot", *mounts]
