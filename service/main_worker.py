@@ -16,9 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from pydantic_core import to_json
-
-from service import cpus, languages, telemetry
+from service import cpus, item_results, languages, telemetry
 from service.api import work
 from service.api.batch import placed
 from service.api.context import Services
@@ -96,8 +94,7 @@ class Tasks:
         metrics.items_done("ok")
         if done.engine:
             self._services.metrics.item(done.task, done.engine, done.language)
-        head = to_json({"index": item.place, "id": item.name, "status": "ok"})
-        return Made(item.place, (head[:-1] + b',"result":' + done.body + b"}").decode(), failed=False)
+        return Made(item.place, item_results.done(item.place, item.name, done.body).decode(), failed=False)
 
     def reachable(self) -> bool:
         """The model process answers now."""

@@ -50,6 +50,7 @@ LEAVES: dict[str, set[str]] = {
     "cpus": {"config"},
     "records": {"errors"},
     "events": {"errors", "records"},
+    "item_results": {"errors"},
     "languages": {"errors"},
     "heartbeat": {"errors"},
     "observability": {"errors", "config", "heartbeat", "version"},

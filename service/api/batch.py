@@ -8,15 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Response, request
-from pydantic_core import to_json
 
-from service import telemetry
+from service import item_results, telemetry
 from service.api import access, guards, work
 from service.api.context import Services, gone_probe, services
-from service.api.problems import item_error
 from service.api.replies_batch import BatchReplyShape
 from service.api.resource import BODY_ERRORS, Operation, Resource, current_call, json_reply
 from service.api.schemas_batch import BatchBody, BatchShape, ItemEnvelope
@@ -119,22 +117,22 @@ def _result(item: Item, serving: Services, context: CallContext) -> bytes:
     Raises:
         Cancelled: the caller has gone, and with it everybody who waits for any item.
     """
-    head: dict[str, Any] = {"index": item.index, "id": item.id}
+    failed = partial(item_results.failed, item.index, item.id)
     if item.run is None:
-        return _failed(head, item.error or EngineFailed("the item could not be read"))
+        return failed(item.error or EngineFailed("the item could not be read"))
     try:
         with tracing.span("item", {"precis.item": item.index}):
             done = _within_time(partial(item.run, serving), context)
     except Cancelled:
         raise
     except PrecisError as error:
-        return _failed(head, placed(error, f"items[{item.index}].request"))
+        return failed(placed(error, f"items[{item.index}].request"))
     except Exception as error:  # noqa: BLE001 - one item's failure, whatever it is
         telemetry.logger().error("unexpected failure of an item", exc_info=error)
-        return _failed(head, EngineFailed("the item failed inside the service; the id of the request is in the log"))
+        return failed(EngineFailed("the item failed inside the service; the id of the request is in the log"))
     if done.engine:
         serving.metrics.item(done.task, done.engine, done.language)
-    return to_json(head | {"status": "ok"})[:-1] + b',"result":' + done.body + b"}"
+    return item_results.done(item.index, item.id, done.body)
 
 
 def _within_time(run: Callable[[CallContext], work.Done], context: CallContext) -> work.Done:
@@ -143,10 +141,6 @@ def _within_time(run: Callable[[CallContext], work.Done], context: CallContext) 
     if time.monotonic() >= context.deadline_s:
         raise DeadlineExceeded("the time given ran out before this item began")
     return run(context)
-
-
-def _failed(head: dict[str, Any], error: PrecisError) -> bytes:
-    return to_json(head | {"status": "error", "error": item_error(error)})
 
 
 def placed(error: PrecisError, place: str) -> PrecisError:

@@ -10,7 +10,7 @@ JOBS_PATH = "/v1/jobs"
 def limit(settings: Settings, method: str, path: str) -> int:
     """Bytes that the body of a request may have; only what takes many items in one body may have more."""
     if method == "POST" and path == JOBS_PATH:
-        return max(settings.max_body_bytes, settings.jobs_max_body_bytes)
+        return largest(settings)
     return settings.max_body_bytes
 
 

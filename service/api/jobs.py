@@ -8,9 +8,9 @@ from typing import Any
 from flask import Response, request
 from pydantic_core import to_json
 
+from service import item_results
 from service.api import access, batch, guards, idempotency, metering, work
 from service.api.context import Services, services
-from service.api.problems import item_error
 from service.api.replies_jobs import JobListShape, JobReplyShape, JobResultsShape
 from service.api.resource import BODY_ERRORS, KEY_ERRORS, Operation, Parameter, Resource, current_call, json_reply
 from service.api.schemas_jobs import JobsBody, JobShape
@@ -250,8 +250,7 @@ def _item(item: batch.Item, serving: Services, value: Any) -> tuple[NewItem, int
         except PrecisError as refused:
             error = batch.placed(refused, f"items[{item.index}].request")
     failure = error or EngineFailed("the item could not be read")
-    head = {"index": item.index, "id": item.id, "status": "error", "error": item_error(failure)}
-    return NewItem(item.id, refused=to_json(head).decode()), 0
+    return NewItem(item.id, refused=item_results.failed(item.index, item.id, failure).decode()), 0
 
 
 def _id(text: str) -> str:

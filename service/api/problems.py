@@ -94,18 +94,6 @@ def kind_of(error: PrecisError) -> Kind:
     return TABLE.get(error.code, _GONE)
 
 
-def item_error(error: PrecisError) -> dict[str, object]:
-    """The `error` object of one item, inside a reply that is good otherwise."""
-    body: dict[str, object] = {"code": error.code, "detail": error.detail}
-    if error.field is not None:
-        body["field"] = error.field
-    if error.supported:
-        body["supported"] = error.supported
-    if error.retry_after_s is not None:
-        body["retry_after_s"] = max(1, math.ceil(error.retry_after_s))
-    return body
-
-
 def problem_object(error: PrecisError, request_id: str) -> dict[str, object]:
     """What a caller is told of a failure."""
     kind = kind_of(error)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from service.api.problems import item_error
+from service.item_results import item_error
 from service.pipeline.faithfulness.items import Faithfulness
 from service.pipeline.offsets import utf16_map
 from service.pipeline.requests import (

@@ -10,7 +10,6 @@ from typing import Literal
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
-UNDER_WAY = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from pydantic_core import to_json
 
+from service import item_results
 from service.errors import Draining, EngineFailed, Overloaded, PrecisError, Unavailable
 from service.jobs import metrics
 from service.jobs.job import Item, Made, RunItem, Slice
@@ -32,10 +33,9 @@ _BACKOFF_FIRST_S = 0.5
 _BACKOFF_LAST_S = 15.0
 
 _POISON = to_json(
-    {
-        "code": EngineFailed.code,
-        "detail": f"the worker ended {MOST_ATTEMPTS} times while it did this job, so that it was given up",
-    }
+    item_results.item_error(
+        EngineFailed(f"the worker ended {MOST_ATTEMPTS} times while it did this job, so that it was given up")
+    )
 ).decode()
 
 
@@ -230,10 +230,4 @@ class Runner:
 
 def failed(item: Item, error: PrecisError) -> Made:
     """The result of an item that has failed."""
-    told: dict[str, object] = {"code": error.code, "detail": error.detail}
-    if error.field is not None:
-        told["field"] = error.field
-    if error.supported:
-        told["supported"] = error.supported
-    body = to_json({"index": item.place, "id": item.name, "status": "error", "error": told}).decode()
-    return Made(item.place, body, failed=True)
+    return Made(item.place, item_results.failed(item.place, item.name, error).decode(), failed=True)

@@ -33,8 +33,6 @@ _LOOK_S = 2.0
 _FEED_S = 0.25
 _SWEEP_S = 30.0
 _AT_ONCE = 50
-# Workers that never said goodbye are kept on the list for this long, so that their work is found.
-_LISTED_S = 3600.0
 _SLICES_AT_A_TIME = 4
 
 Describe = Callable[[Job], Mapping[str, object]]
@@ -199,12 +197,10 @@ class Worker:
             return
         living = []
         for peer in self._ledger.peers():
-            if peer.age_s < DEAD_AFTER_S and not self._ended(peer):
-                living.append(peer.id)
-            elif self._ended(peer) or peer.age_s >= _LISTED_S or self._ledger.give_up(peer.id, DEAD_AFTER_S):
+            if self._ended(peer):
                 self._ledger.give_up(peer.id, 0.0)
-            else:
-                living.append(peer.id)  # it has beaten in this moment
+            elif peer.age_s < DEAD_AFTER_S or not self._ledger.give_up(peer.id, DEAD_AFTER_S):
+                living.append(peer.id)  # or it has beaten in this moment
         for _ in self._engine.take_over(living):
             log.warning("the work of a worker that ended is taken over")
             metrics.taken_over()
