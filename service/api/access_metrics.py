@@ -24,19 +24,29 @@ def idempotent(outcome: str) -> None:
 
 def redis_up(up: bool) -> None:
     """Whether the shared store answers this process."""
-    _series()["redis"].set(1 if up else 0)
+    state, failures = _redis()
+    state.set(1 if up else 0)
     if not up:
-        _series()["redis_failures"].inc()
+        failures.inc()
+
+
+@once
+def _redis() -> tuple[Any, Any]:
+    # Apart from the others: where there is no Redis, nothing is to say that it does not answer.
+    from prometheus_client import Counter, Gauge
+
+    return (
+        Gauge("precis_redis_up", "whether the shared store answers", multiprocess_mode="livemin"),
+        Counter("precis_redis_failures", "times the shared store was found not to answer"),
+    )
 
 
 @once
 def _series() -> dict[str, Any]:
-    from prometheus_client import Counter, Gauge
+    from prometheus_client import Counter
 
     return {
         "limited": Counter("precis_limited", "requests refused by a limit of their key", ["limit"]),
         "reloads": Counter("precis_keys_reloads", "times a changed file of keys was read", ["outcome"]),
         "idempotent": Counter("precis_idempotent_requests", "requests with an Idempotency-Key", ["outcome"]),
-        "redis_failures": Counter("precis_redis_failures", "times the shared store was found not to answer"),
-        "redis": Gauge("precis_redis_up", "whether the shared store answers", multiprocess_mode="livemin"),
     }

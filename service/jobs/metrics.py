@@ -14,7 +14,7 @@ def job(state: str) -> None:
 
 def items_waiting(count: int) -> None:
     """Items of jobs that have not ended, not done yet; of all workers together."""
-    _series()["waiting"].set(count)
+    _waiting().set(count)
 
 
 def items_done(status: str) -> None:
@@ -38,12 +38,19 @@ def taken_over() -> None:
 
 
 @once
+def _waiting() -> Any:
+    # Apart from the counters: an API process that counts a job must not show 0 items waiting, which it never looked at.
+    from prometheus_client import Gauge
+
+    return Gauge("precis_jobs_items_waiting", "items of jobs, not done yet", multiprocess_mode="livemax")
+
+
+@once
 def _series() -> dict[str, Any]:
-    from prometheus_client import Counter, Gauge
+    from prometheus_client import Counter
 
     return {
         "jobs": Counter("precis_jobs", "jobs that have come into a state", ["state"]),
-        "waiting": Gauge("precis_jobs_items_waiting", "items of jobs, not done yet", multiprocess_mode="livemax"),
         "items": Counter("precis_jobs_items", "items of jobs that were done", ["status"]),
         "waits": Counter("precis_jobs_item_waits", "times an item waited for the model process", ["code"]),
         "webhooks": Counter("precis_jobs_webhooks", "attempts to deliver a webhook", ["outcome"]),
