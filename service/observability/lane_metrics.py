@@ -33,25 +33,21 @@ class LaneMetrics:
         self._refused, self._checks = series["refused"], series["checks"]
         self._parts = {part: series["part"].labels(engine, part) for part in PARTS if measured}
         self._tokens = {part: series["tokens"].labels(engine, part) for part in PARTS if measured}
-        self._held = {kind: series["held"].labels(engine, kind) for kind in KINDS if measured}
-        self._state: tuple[float, ...] = ()
-        self._memory = (-1, -1)
+        self._own |= {kind: series["held"].labels(engine, kind) for kind in KINDS if measured}
+        self._shown: dict[str, float] = {}
         self.queue(0, 0)
         self.batch(0, 0)
 
     def queue(self, rows: int, cost: int, oldest_s: float = math.inf) -> None:
         """Rows and cost waiting now, and since when the oldest waits, on `time.monotonic()`."""
-        state = (rows, cost, oldest_s)
-        if state != self._state:  # a gauge costs more to set than to compare
-            self._state = state
-            self._own["rows"].set(rows)
-            self._own["cost"].set(cost)
-            self._own["oldest"].set(oldest_s)
+        self._show("rows", rows)
+        self._show("cost", cost)
+        self._show("oldest", oldest_s)
 
     def batch(self, rows: int, slots: int) -> None:
         """Rows that run now, and how many could."""
-        self._own["running"].set(rows)
-        self._own["slots"].set(slots)
+        self._show("running", rows)
+        self._show("slots", slots)
 
     def admitted(self, rows: int) -> None:
         """Rows that joined the batch."""
@@ -78,10 +74,8 @@ class LaneMetrics:
 
     def memory(self, own: int, cross: int) -> None:
         """Bytes of keys and values: of the rows' own tokens, and of their sources."""
-        if (own, cross) != self._memory:
-            self._memory = (own, cross)
-            self._held["self"].set(own)
-            self._held["cross"].set(cross)
+        self._show("self", own)
+        self._show("cross", cross)
 
     def waited(self, seconds: float) -> None:
         """A computation's first row was admitted so long after it was queued."""
@@ -116,6 +110,11 @@ class LaneMetrics:
     def broken(self) -> None:
         """The engine broke, and with it its process ends."""
         self._own["broken"].inc()
+
+    def _show(self, gauge: str, value: float) -> None:
+        if self._shown.get(gauge) != value:  # a gauge costs more to set than to compare
+            self._shown[gauge] = value
+            self._own[gauge].set(value)
 
 
 @once
