@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from service import cli
+from service.api import bodies
 from service.config import SettingsError
 from service.main_serve import KILL_MARGIN_S
 from service.version import VERSION
@@ -236,7 +237,7 @@ def ways_in_are_patient(cluster: Cluster) -> Iterator[str]:
     for ingress in cluster.of("Ingress"):
         notes = ingress["metadata"]["annotations"]
         size = notes.get("nginx.ingress.kubernetes.io/proxy-body-size", "0")
-        if quantity(size.replace("m", "Mi")) < settings.max_body_bytes:
+        if quantity(size.replace("m", "Mi")) < bodies.largest(settings):
             yield f"Ingress: bodies of {size}"
         for name in ("proxy-read-timeout", "proxy-send-timeout"):
             if float(notes.get(f"nginx.ingress.kubernetes.io/{name}", 60)) <= settings.max_deadline_s:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
+from scripts import metrics_table
 from service.api.app import create_app
 from service.config import Settings
 from service.pipeline.pipeline import Pipeline
@@ -16,7 +16,6 @@ from tests.k8s.checks import Check
 from tests.k8s.cluster import Cluster, Object
 from tests.k8s.pod_standard import hardened, restricted
 
-SERVICE = Path(__file__).resolve().parents[2] / "service"
 PROBES = {"startupProbe", "livenessProbe", "readinessProbe"}
 # For people and programs inside the cluster only.
 INSIDE = ("/livez", "/readyz", "/metrics")
@@ -107,14 +106,12 @@ def _series_asked(item: Object) -> set[str]:
     else:
         return set()
     text = re.sub(r'"[^"]*"', "", "\n".join(map(str, queries)))
-    names = set(re.findall(r"(?<![\w:])precis_\w+(?!\w*:)", text))
-    return {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in names}
+    return set(re.findall(r"(?<![\w:])precis_\w+(?!\w*:)", text))
 
 
 @cache
 def _series() -> frozenset[str]:
-    sources = (path.read_text("utf-8") for path in SERVICE.rglob("*.py"))
-    return frozenset(name for source in sources for name in re.findall(r'"(precis_[a-z_]+)"', source))
+    return frozenset(sample for metric in metrics_table.metrics() for sample in metric.samples)
 
 
 def ways_in_lead_to_the_api(cluster: Cluster) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from service.config import Settings
+from service.config import Settings, load
 
 Object = dict[str, Any]
 
@@ -166,8 +166,6 @@ class Cluster:
             SettingsError: it would not start.
             KeyError: a ConfigMap that does not exist.
         """
-        from service.config import load
-
         return load(self.environment(container))
 
     def pods(self) -> Iterator[tuple[Workload, Object]]:
