@@ -236,6 +236,9 @@ class Worker:
         if hooks is None:
             self._ledger.webhook(job_id, "failed", job.webhook_attempts)
             return None
+        if attempt <= job.webhook_attempts:
+            # Made by a worker that died before it said so; only the next one may be missing.
+            return hooks.wait_s(attempt)
         body = to_json(self._work.describe(job))
         if hooks.send(job.webhook_url, job_id, body):
             self._ledger.webhook(job_id, "delivered", attempt)

@@ -58,7 +58,10 @@ def service(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> I
     """A service that traces what its callers trace."""
     headers = tmp_path_factory.mktemp("traces") / "headers"
     headers.write_text("Authorization: Bearer for-the-collector\n")
-    with serving(otlp_endpoint=collector.url, otlp_headers_file=headers, trace_sample_ratio=0, slow_s=0.2) as made:
+    # Nothing is kept: a test is not to find what another one has had computed.
+    with serving(
+        otlp_endpoint=collector.url, otlp_headers_file=headers, trace_sample_ratio=0, slow_s=0.2, cache_mb=0
+    ) as made:
         yield made
 
 
