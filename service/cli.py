@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
-from service import cli_keys, cli_models, cli_remote, languages
+from service import cli_keys, cli_models, cli_remote
 from service.config import Settings, SettingsError, load
 from service.errors import PrecisError
-from service.pipeline.faithfulness.items import Faithfulness
-from service.pipeline.pipeline import Pipeline
-from service.pipeline.requests import AUTO, LENGTHS, Length, SummarizeRequest, TextFormat, TranslateRequest, Unit
-from service.records import CallContext
+from service.pipeline.requests import AUTO
 from service.version import VERSION
-
-_FORMATS: dict[str, TextFormat] = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown"}
-# Of a candidate for the language of a text; less rounds to nothing.
-_WORTH_NAMING = 0.005
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,6 +106,9 @@ def _add_server(command: argparse.ArgumentParser) -> None:
     )
 
 
+# Each command imports what it needs: who serves is not to wait for what works on texts, nor the other way round.
+
+
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from service.main_serve import serve
 
@@ -129,146 +122,27 @@ def _worker(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _summarize(options: argparse.Namespace, settings: Settings) -> int:
-    text = _read(options.file)
-    is_html = text.lstrip()[:200].lower().startswith(("<!doctype html", "<html"))
-    request = SummarizeRequest(
-        text=None if is_html else text,
-        html=text if is_html else None,
-        language=_tag(options.language),
-        length=_length(options.length),
-        format=options.format,
-        translate_to=tuple(options.to),
-        clean=not options.no_clean,
-        faithfulness=options.faithfulness,
-    )
-    with _pipeline(settings) as pipeline:
-        reply = pipeline.summarize(request, _context(settings))
-    print(reply.summary.text)
-    _doubts("the article", reply.summary.faithfulness)
-    failed = 0
-    for item in reply.translations:
-        print(f"\n[{item.target}]")
-        if item.error is None:
-            print(item.text)
-            _doubts("the summary", item.faithfulness)
-        else:
-            failed = 3
-            print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
-    return failed
+    from service import cli_texts
 
-
-def _doubts(source: str, found: Faithfulness | None) -> None:
-    for item in found.unsupported if found is not None else ():
-        print(f"precis: not in {source} ({item.kind}): {item.text}", file=sys.stderr)
+    return cli_texts.summarize(options, settings)
 
 
 def _translate(options: argparse.Namespace, settings: Settings) -> int:
-    request = TranslateRequest(
-        (_read(options.file),),
-        tuple(options.to),
-        _tag(options.source),
-        format=options.format or _FORMATS.get(Path(options.file).suffix.lower(), "text"),
-        keep=tuple(options.keep),
-        glossary=tuple(_entry(entry) for entry in options.glossary),
-    )
-    with _pipeline(settings) as pipeline:
-        reply = pipeline.translate(request, _context(settings))
-    failed = 0
-    for item in reply.translations:
-        if len(options.to) > 1:
-            print(f"[{item.target}]")
-        if item.error is None:
-            sys.stdout.write(item.text if item.text.endswith("\n") else item.text + "\n")
-        else:
-            failed = 3
-            print(f"precis: {item.target}: {item.error.detail}", file=sys.stderr)
-    return failed
+    from service import cli_texts
+
+    return cli_texts.translate(options, settings)
 
 
 def _detect(options: argparse.Namespace, settings: Settings) -> int:
-    from service.pipeline.detect import detect
+    from service import cli_texts
 
-    found = detect(_read(options.file), options.top)
-    print(f"{found.language} {found.confidence:.2f}")
-    others = [
-        f"{one.language} {one.confidence:.2f}"
-        for one in found.alternatives
-        if one.language != found.language and one.confidence >= _WORTH_NAMING
-    ]
-    if others:
-        print(f"also: {', '.join(others)}", file=sys.stderr)
-    return 0
+    return cli_texts.detect(options, settings)
 
 
 def _languages(options: argparse.Namespace, settings: Settings) -> int:
-    with _pipeline(settings) as pipeline:
-        reply = pipeline.languages()
-    for entry in reply.languages:
-        targets = " ".join(target.code for target in entry.targets)
-        print(f"{entry.code:8} {entry.name:24} summaries: {' '.join(entry.engines) or '-'}"
-              f"{'  translations: ' + targets if targets else ''}")  # fmt: skip
-    for line in reply.missing:
-        print(f"missing: {line}", file=sys.stderr)
-    return 0
+    from service import cli_texts
 
-
-def _read(path: str) -> str:
-    if path == "-":
-        return sys.stdin.buffer.read().decode("utf-8")
-    return Path(path).read_text(encoding="utf-8")
-
-
-def _entry(text: str) -> tuple[str, str]:
-    term, sign, target = (part.strip() for part in text.partition("="))
-    if not (term and sign and target):
-        raise SettingsError(f"--glossary {text!r}: give TERM=TRANSLATION")
-    return term, target
-
-
-def _tag(tag: str) -> str:
-    if tag == AUTO:
-        return AUTO
-    canonical = languages.canonical(tag)
-    if canonical is None:
-        raise SettingsError(f"no language is called {tag!r}")
-    return canonical
-
-
-def _length(text: str) -> Length:
-    if text in LENGTHS:
-        return LENGTHS[text]
-    units: dict[str, Unit] = {"s": "sentences", "w": "words", "c": "characters"}
-    if text[:-1].isdecimal() and int(text[:-1]) > 0 and text[-1] in units:
-        return Length(units[text[-1]], int(text[:-1]))
-    raise SettingsError(f"--length {text!r}: give short, medium, long, or a number with s, w or c")
-
-
-def _context(settings: Settings) -> CallContext:
-    return CallContext("cli", time.monotonic() + settings.request_timeout_s)
-
-
-@contextmanager
-def _pipeline(settings: Settings) -> Iterator[Pipeline]:
-    """The pipeline over engines in this process."""
-    from service.engines import registry
-    from service.serving.dispatcher import Dispatcher
-    from service.serving.inproc import InprocBackend
-
-    def make_dispatcher() -> Dispatcher:
-        loaded = registry.create(settings)
-        return Dispatcher(
-            loaded.engines,
-            max_rows=settings.max_queued_rows,
-            max_cost=settings.max_queued_cost,
-            version=VERSION,
-            missing=loaded.missing,
-        )
-
-    backend = InprocBackend(make_dispatcher)
-    try:
-        yield Pipeline(backend, settings)
-    finally:
-        backend.close()
+    return cli_texts.languages(options, settings)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,17 @@ FOLDERS: dict[str, set[str]] = {
     "jobs": {"pipeline"},
     "api": {"pipeline", "jobs"},
 }
-ROOTS = {"cli", "cli_keys", "cli_models", "cli_remote", "main_api", "main_model", "main_serve", "main_worker"}
+ROOTS = {
+    "cli",
+    "cli_keys",
+    "cli_models",
+    "cli_remote",
+    "cli_texts",
+    "main_api",
+    "main_model",
+    "main_serve",
+    "main_worker",
+}
 
 # Packages that only one folder may import.
 ONLY_IN = {

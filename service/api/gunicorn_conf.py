@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from service import cpus, telemetry
 from service.config import load
+from service.pipeline import detect
 
 # File descriptors beside client connections: listeners, logs, gRPC channels, pipes.
 _OTHER_DESCRIPTORS = 256
@@ -75,6 +76,9 @@ def child_exit(server: Any, worker: Any) -> None:
     """Take a dead worker's gauges out of the sums."""
     telemetry.forget_process(worker.pid)
 
+
+# The application, imported after this, waits for it.
+detect.begin_loading()
 
 _settings = load()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host

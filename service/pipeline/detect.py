@@ -56,6 +56,7 @@ _CODE_SHARE = 0.07
 
 _lock = threading.Lock()
 _loaded: list[Model] = []
+_loaders: list[threading.Thread] = []
 
 _Ranked = list[tuple[str, float]]
 
@@ -75,8 +76,20 @@ def load() -> None:
             _loaded.append(Model())
 
 
+def begin_loading() -> None:
+    """Read the model in a thread, so that a process can import the rest of itself meanwhile; `warm` waits for it.
+
+    Unpacking takes half of the time, and does not hold the interpreter's lock.
+    """
+    loader = threading.Thread(target=load, name="language model")
+    _loaders.append(loader)
+    loader.start()
+
+
 def warm() -> None:
-    """Load the model and run it once."""
+    """Load the model and run it once. No thread of this is left then: a fork is safe."""
+    while _loaders:
+        _loaders.pop().join()
     load()
     detect("A short text that runs through every step once.")
 

@@ -47,8 +47,8 @@ class Candidates:
         columns = [(index, column) for index, row in enumerate(rows) for column in _columns(row, labels)]
         self.codes = [row.code for row in rows]
         self.group = np.array([index for index, _ in columns], dtype=np.intp)
-        self.table = np.ascontiguousarray(table[:, [column for _, column in columns]])
         self.columns = np.array([column for _, column in columns], dtype=np.intp)
+        self.table = np.take(table, self.columns, axis=1)
         self.penalty = np.array([_RARE_PENALTY * (code in _RARE) for code in self.codes], dtype=np.float32)
         self.evidence = Evidence(self.codes, script)
         self.words = WordGrams(script, self.codes)
@@ -63,11 +63,11 @@ def _read_model(path: Path) -> tuple[NDArray[Any], NDArray[Any], list[str], arra
 
     py3langid's own reader unpacks them, 68 MB, into a temporary file. A container's `/tmp` is often smaller than that.
     """
-    with lzma.open(path) as packed:
-        unpacked = io.BytesIO(packed.read())
-    with np.load(unpacked, allow_pickle=False) as data:
-        moves = array(data["nextmove"].dtype.char)
-        moves.frombytes(data["nextmove"].tobytes())
+    # In one call, which lets other threads run meanwhile; a file object would ask for the lock at every few kilobytes.
+    with np.load(io.BytesIO(lzma.decompress(path.read_bytes())), allow_pickle=False) as data:
+        next_moves = data["nextmove"]
+        moves = array(next_moves.dtype.char)
+        moves.frombytes(memoryview(next_moves).cast("B"))
         labels, rows, features = (data[name].tolist() for name in ("classes", "nextmove_row", "out_feat"))
         return data["ptc"], data["pc"], labels, moves, rows, features
 
