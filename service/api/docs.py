@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic_core import to_json
 
 from service.api import openapi, page
 from service.api.context import EXTENSION, Services
-from service.api.resource import Operation, Resource, json_reply
+from service.api.resource import Operation, Resource
 from service.errors import NotFound
 
 resource = Resource("docs", __name__)
@@ -23,10 +24,15 @@ _DOCS_POLICY = page.COMMON_POLICY + "script-src 'self'; style-src 'self' 'unsafe
 
 
 def prepare(app: Flask, resources: Sequence[Resource]) -> None:
-    """Make the OpenAPI document of an app, once."""
+    """Have the OpenAPI document of an app made when it is first asked for, once; a fifth of a second."""
     serving: Services = app.extensions[EXTENSION]
     operations: list[Operation] = [operation for owner in resources for operation in owner.operations]
-    app.extensions[_DOCUMENT] = to_json(openapi.document(operations, serving.settings))
+
+    @cache
+    def made() -> page.Asset:
+        return page.Asset.of(to_json(openapi.document(operations, serving.settings)), ".json")
+
+    app.extensions[_DOCUMENT] = made
 
 
 def _swagger_folder() -> Path:
@@ -48,7 +54,8 @@ def _swagger_files() -> dict[str, Path]:
 @resource.get("/openapi.json")
 def document() -> Response:
     """Answer with the OpenAPI document."""
-    return json_reply(current_app.extensions[_DOCUMENT])
+    made: Callable[[], page.Asset] = current_app.extensions[_DOCUMENT]
+    return made().reply()
 
 
 @resource.get("/docs")

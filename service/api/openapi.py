@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service.api import examples
 from service.api.guards import EVENTS
 from service.api.problems import MEDIA_TYPE, TABLE, TYPE_BASE
 from service.api.replies_about import ProblemShape
@@ -23,6 +24,7 @@ from service.version import VERSION
 
 Object = dict[str, Any]
 
+JSON = "application/json"
 _REF = "#/components/schemas/{model}"
 _ABOUT = """Summaries of news articles, and their translations.
 
@@ -83,7 +85,7 @@ def _operation(operation: Operation, settings: Settings) -> Object:
         made["requestBody"] = {
             "required": True,
             "content": {
-                "application/json": {
+                JSON: {
                     "schema": _reference(operation.request),
                     "examples": {name: {"value": value} for name, value in operation.examples.items()},
                 }
@@ -131,14 +133,10 @@ def _responses(operation: Operation) -> Object:
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", "Server-Timing")}
     if "rate_limited" in operation.errors:
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy")}
-    if isinstance(operation.reply, str):
-        content: Object = {operation.reply: {"schema": {"type": "string"}}}
-    else:
-        content = {"application/json": {"schema": _reference(operation.reply)}}
-    if operation.events:
-        content[EVENTS] = _events(operation.events)
-    good = {"description": "Success", "headers": headers, "content": content}
-    made: Object = {str(status): good for status in operation.statuses}
+    made: Object = {
+        str(status): {"description": "Success", "headers": headers, "content": _content(operation, status)}
+        for status in operation.statuses
+    }
     by_status: dict[int, list[str]] = {}
     for code in operation.errors:
         by_status.setdefault(TABLE[code].status, []).append(code)
@@ -160,6 +158,21 @@ def _responses(operation: Operation) -> Object:
             },
         }
     return made
+
+
+def _content(operation: Operation, status: int) -> Object:
+    """What a good reply with this status holds, by media type, with what the service really answered."""
+    if isinstance(operation.reply, str):
+        content: Object = {operation.reply: {"schema": {"type": "string"}}}
+    else:
+        content = {JSON: {"schema": _reference(operation.reply)}}
+    if operation.events:
+        content[EVENTS] = _events(operation.events)
+    for media_type, told in content.items():
+        found = examples.of(operation.name, status, media_type)
+        if found:
+            told["examples"] = found
+    return content
 
 
 def _events(events: Mapping[str, type[BaseModel]]) -> Object:

@@ -19,7 +19,13 @@ START = "index.html"
 ICON = "icon.svg"
 # Files beside the page that belong to /docs.
 _OTHERS = frozenset({"docs.html", "docs.js"})
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 # Stands in the page for the version; relative imports between modules stay below it.
 _VERSION = b"@@"
 _FOR_GOOD = "public, max-age=31536000, immutable"

@@ -20,9 +20,10 @@ resource = Resource("summarize", __name__)
 _ARTICLE = (
     "The town library of Eastbrook reopened on Monday after two years of repairs. "
     "The roof had let in rain since the storm of 2024, and half of the reading room was closed. "
-    "The council paid most of the bill; readers gave the rest. "
+    "The council paid most of the bill; readers gave the rest.\n\n"
     "Read more: Ten gardens to visit this spring"
 )
+_PARAGRAPHS = "".join(f"<p>{paragraph}</p>" for paragraph in _ARTICLE.split("\n\n"))
 
 
 @resource.serves(
@@ -38,7 +39,7 @@ _ARTICLE = (
         examples={
             "short": {"text": _ARTICLE},
             "translated": {"text": _ARTICLE, "length": {"words": 40}, "translate_to": ["es", "fr"]},
-            "html": {"html": f"<article><h1>Library reopens</h1><p>{_ARTICLE}</p></article>", "format": "bullets"},
+            "html": {"html": f"<article><h1>Library reopens</h1>{_PARAGRAPHS}</article>", "format": "bullets"},
         },
     )
 )

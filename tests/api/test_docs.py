@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 
+import jsonschema_rs
 import pytest
 
 from service.api.app import RESOURCES
+from service.api.examples import FILE
+from service.api.guards import EVENTS
 from service.api.problems import TABLE
 from tests.api.conftest import Background, Bench
 
@@ -79,6 +84,33 @@ def test_what_needs_a_key_says_so(bench: Bench) -> None:
 def test_examples_work(jobs: Background, path: str, body: object) -> None:
     """Every documented example is accepted."""
     assert jobs.post(path, body).status_code in (200, 202)
+
+
+def test_example_replies_have_the_documented_shape(bench: Bench) -> None:
+    """Each of them is shown, and is valid against the schema beside it."""
+    document = bench.client.get("/openapi.json").json
+    shown = 0
+    for item in document["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                for media_type, content in response["content"].items() if status.startswith("2") else ():
+                    for example in content.get("examples", {}).values():
+                        shown += 1
+                        schema = content["schema"] | {"components": document["components"]}
+                        jsonschema_rs.validate(schema, example["value"])
+                        assert media_type != EVENTS or "\nevent: result\n" in example["value"]
+    assert shown == sum(
+        len(found) for kinds in json.loads(FILE.read_text("utf-8")).values() for found in kinds.values()
+    )
+
+
+def test_the_document_is_sent_packed(bench: Bench) -> None:
+    """To whom takes it so, and not again to whom has it."""
+    plain = bench.client.get("/openapi.json")
+    packed = bench.client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 3
+    assert bench.client.get("/openapi.json", headers={"If-None-Match": plain.headers["ETag"]}).status_code == 304
 
 
 @pytest.mark.parametrize("path", PAGES)

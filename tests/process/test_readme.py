@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from scripts.settings_table import embedded
+from tests.process.comparing import differences
 from tests.process.service import LONG_S, ROOT, Service, serving
 
 pytestmark = pytest.mark.process
@@ -27,8 +27,6 @@ RUN_ELSEWHERE = {
     "docker run --rm -p 8080:8080 --read-only --tmpfs /tmp --cap-drop ALL precis": "tests/image",
     "kubectl apply -k k8s/overlays/embedded": "tests/k8s: a cluster is not at hand",
 }
-# These differ from run to run or from machine to machine.
-VOLATILE = {"id", "timing_ms", "provenance"}
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +46,6 @@ def run(command: str, service: Service) -> str:
     return done.stdout
 
 
-def same(shown: Any, got: Any, path: str = "") -> list[str]:
-    """Where a reply differs from the one that is shown."""
-    if isinstance(shown, dict) and isinstance(got, dict):
-        keys = (shown.keys() | got.keys()) - VOLATILE
-        return [line for key in sorted(keys) for line in same(shown.get(key), got.get(key), f"{path}.{key}")]
-    if isinstance(shown, list) and isinstance(got, list) and len(shown) == len(got):
-        pairs = enumerate(zip(shown, got, strict=True))
-        return [line for at, (one, other) in pairs for line in same(one, other, f"{path}[{at}]")]
-    return [] if shown == got else [f"{path}: README {shown!r}, service {got!r}"]
-
-
 def test_every_command_is_run_or_named() -> None:
     """A new command in the README needs a test."""
     for command in COMMANDS:
@@ -74,7 +61,7 @@ def test_the_reply_shown_is_the_real_one(service: Service) -> None:
     """All of it but ids, times and versions."""
     (request,) = [command for command in COMMANDS if command.startswith("curl -s localhost:8080/v1/summarize")]
     (shown,) = re.findall(r"^```json\n(.*?)\n```$", README, re.M | re.S)
-    assert same(json.loads(shown), json.loads(run(request, service))) == []
+    assert differences(json.loads(shown), json.loads(run(request, service))) == []
 
 
 @pytest.mark.apertium
