@@ -67,6 +67,7 @@ def test_no_request_is_lost_when_a_replica_is_killed_and_started_again(fresh: Cl
     assert lasting.page("/readyz")[0] == 200
 
 
+@pytest.mark.heavy
 def test_a_replica_that_hangs_holds_requests_for_seconds_only(pair: Cluster) -> None:
     """What a stopped process held is done by the other within the time of a ping; it is used again when it goes on."""
     hung, lasting = pair.replicas
@@ -86,6 +87,7 @@ def test_a_replica_that_hangs_holds_requests_for_seconds_only(pair: Cluster) -> 
         wait_until(lambda: used(pair.api, hung, 22_000), "it is used again", 10)
 
 
+@pytest.mark.heavy
 def test_a_rolling_restart_loses_nothing(fresh: Cluster) -> None:
     """Each replica in turn is told to end under load, finishes its work and is started again: no request fails."""
     with Load(lambda n: ask(fresh.api, 30_000 + n, 30), 12).running() as load:
@@ -99,6 +101,7 @@ def test_a_rolling_restart_loses_nothing(fresh: Cluster) -> None:
     assert load.statuses() == {200: len(load.replies)}
 
 
+@pytest.mark.heavy
 def test_overload_is_told_only_when_one_other_is_full_too() -> None:
     """With a row and a waiting place in each of two, four requests are taken and all others refused at once."""
     with cluster(model={"fake_script": "rows=1", "max_queued_rows": 1}) as made, ThreadPoolExecutor(4) as pool:

@@ -129,6 +129,7 @@ def test_a_killed_api_loses_nothing(shared: Service) -> None:
     check_all(shared, place, 1000)
 
 
+@pytest.mark.heavy
 def test_a_killed_worker_goes_on_where_it_was(shared: Service) -> None:
     """`kill -9` twice: the supervisor starts another, which finds the work of the dead at once."""
     place = submit(shared, items(600))
@@ -169,6 +170,7 @@ def test_requests_are_not_starved_by_jobs(shared: Service) -> None:
     shared.request("DELETE", place)
 
 
+@pytest.mark.heavy
 def test_a_full_model_process_only_makes_items_wait() -> None:
     """No item fails as overloaded, however small the queue."""
     with background(fake_script="rows=1", max_queued_rows=2, jobs_concurrency=8) as service:
@@ -176,6 +178,7 @@ def test_a_full_model_process_only_makes_items_wait() -> None:
         check_all(service, place, 40)
 
 
+@pytest.mark.heavy
 def test_webhooks_are_delivered_over_restarts(receiver: Receiver, tmp_path: Path) -> None:  # noqa: F811
     """Tried again after failures, also by the worker that comes after the one that began."""
     secret = tmp_path / "secret"
@@ -197,6 +200,7 @@ def test_webhooks_are_delivered_over_restarts(receiver: Receiver, tmp_path: Path
     assert json.loads(body)["state"] == "succeeded"
 
 
+@pytest.mark.heavy
 def test_expired_jobs_are_swept(tmp_path: Path) -> None:
     """Nothing is left of them in any table, the engine's included."""
     path = tmp_path / "jobs.db"
@@ -268,6 +272,7 @@ def takeover(service: Service, database: str, **settings: object) -> float:
     return took_s
 
 
+@pytest.mark.heavy
 def test_a_worker_lost_for_good_is_taken_over(tmp_path: Path) -> None:
     """Another one has its work within 15 seconds."""
     database = f"sqlite://{tmp_path}/jobs.db"
@@ -276,6 +281,7 @@ def test_a_worker_lost_for_good_is_taken_over(tmp_path: Path) -> None:
     assert DEAD_AFTER_S / 2 < took_s <= TAKEOVER_S, took_s
 
 
+@pytest.mark.heavy
 def test_a_worker_that_was_stopped_writes_nothing_over(tmp_path: Path) -> None:
     """Stopped, taken over and woken again, it learns that it lost its work, and ends."""
     database = f"sqlite://{tmp_path}/jobs.db"
@@ -291,6 +297,7 @@ def test_a_worker_that_was_stopped_writes_nothing_over(tmp_path: Path) -> None:
         check_all(service, place, 60)
 
 
+@pytest.mark.heavy
 def test_a_worker_that_is_told_to_end_hands_its_work_back(tmp_path: Path) -> None:
     """Exit status 0, and the next one goes on at once."""
     database = f"sqlite://{tmp_path}/jobs.db"

@@ -100,6 +100,7 @@ def test_an_engine_that_breaks_answers_its_callers_and_is_restarted() -> None:
         assert service.model_pid() != pid
 
 
+@pytest.mark.heavy
 def test_a_model_process_that_hangs_is_ended_and_restarted() -> None:
     """A loop that no longer beats is a stuck process, whatever its sockets say."""
     with serving(liveness_s=2, request_timeout_s=1) as service:
@@ -131,6 +132,7 @@ def test_draining_is_unready_before_anything_is_refused() -> None:
         assert service.process.wait(LONG_S) == 0
 
 
+@pytest.mark.heavy
 def test_probes_answer_while_every_thread_is_busy() -> None:
     """Invariant 6: neither liveness nor readiness waits behind a model."""
     with serving(api_workers=1, api_threads=4, api_backlog=2, fake_script="rows=64") as service:

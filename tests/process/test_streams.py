@@ -65,6 +65,7 @@ def opened(service: Service, request: bytes) -> socket.socket:
     return made
 
 
+@pytest.mark.heavy
 def test_hundreds_of_streams_wait_and_others_are_answered() -> None:
     """All 200 end with their own result, in room for far fewer requests, while probes and requests are quick."""
     with serving(fake_script=f"rows={STREAMS}", api_threads=8, orphan_grace_s=0) as service:
@@ -164,6 +165,7 @@ def test_a_model_process_that_dies_ends_its_streams() -> None:
                 assert one.ended_s - killed_s < 2
 
 
+@pytest.mark.heavy
 def test_a_drain_lets_streams_finish_and_tells_those_that_cannot() -> None:
     """SIGTERM: the short one comes to its result, the long one to `draining`; then exit 0."""
     with serving(fake_script="rows=64", drain_timeout_s=5) as service:

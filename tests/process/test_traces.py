@@ -199,6 +199,7 @@ def test_no_text_is_in_a_trace(collector: Collector, service: Service) -> None:
     assert found and float(found[1]) > 0
 
 
+@pytest.mark.heavy
 def test_a_dead_collector_slows_nothing_down() -> None:
     """Nobody listens at the endpoint: replies are as fast, spans are counted as lost, and the end is as orderly."""
     (port,) = free_ports(1)

@@ -239,6 +239,7 @@ def test_a_reply_that_was_lost_is_told_again_and_not_made_again() -> None:
 # ---- overload and faults --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 def test_an_overloaded_service_is_waited_for() -> None:
     """Twelve callers and room for three: all are answered in the end, by asking again after the time they are told."""
     with serving(max_queued_rows=2, fake_script="rows=1", api_threads=16, cache_mb=0) as running:
@@ -248,6 +249,7 @@ def test_an_overloaded_service_is_waited_for() -> None:
     assert [f"Sentence {index} " in reply.summary.text for index, reply in enumerate(replies)] == [True] * 12
 
 
+@pytest.mark.heavy
 @both
 def test_a_model_process_that_dies_is_survived(ask: Ask) -> None:
     """`kill -9` while requests run: the caller waits a little longer and gets the answer."""
