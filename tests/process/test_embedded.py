@@ -130,6 +130,7 @@ def test_odd_input_has_a_defined_answer_soon(service: Service, body: object, sta
         assert reply.json["summary"]["text"].strip()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("body", "statuses"), [(body, ok) for _, body, ok in ODD], ids=[name for name, _, _ in ODD])
 def test_odd_input_to_translate_and_detect(service: Service, body: object, statuses: set[int]) -> None:
     """The same input on the other endpoints is answered too."""

@@ -120,6 +120,7 @@ def test_sigterm_finishes_admitted_work_and_exits_zero() -> None:
         assert [call.result(LONG_S).status for call in calls] == [200] * 30
 
 
+@pytest.mark.heavy
 def test_draining_is_unready_before_anything_is_refused() -> None:
     """During the drain delay probes say no while requests are still served."""
     with serving(drain_delay_s=3) as service:

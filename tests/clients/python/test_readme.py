@@ -56,6 +56,7 @@ def test_the_python_snippets_run(service: Service, capsys: pytest.CaptureFixture
     names["client"].close()
 
 
+@pytest.mark.heavy
 def test_the_commands_run(service: Service, tmp_path: Path) -> None:
     """Each does what it is for, in a folder with the files that it names."""
     (tmp_path / "article.txt").write_text("The bridge is open again. It was closed since March. Nobody was hurt.")

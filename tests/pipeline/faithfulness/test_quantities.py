@@ -260,6 +260,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_hostile_texts_take_linear_time(piece: str, language: str) -> None:
