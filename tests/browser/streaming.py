@@ -82,6 +82,7 @@ class Streaming:
 
 
 def _patched(inner: Any, environ: dict[str, Any], start: Any) -> list[bytes]:
+    environ.pop("HTTP_ACCEPT_ENCODING", None)
     # Another length, so the headers are made anew.
     document = json.loads(b"".join(inner(environ, lambda status, headers: None)))
     document["paths"]["/v1/summarize"]["post"]["responses"]["200"]["content"][EVENTS] = {"schema": {"type": "string"}}
