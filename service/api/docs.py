@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ _DOCS_POLICY = page.COMMON_POLICY + "script-src 'self'; style-src 'self' 'unsafe
 
 
 def prepare(app: Flask, resources: Sequence[Resource]) -> None:
-    """Have the OpenAPI document of an app made when it is first asked for, once; a fifth of a second."""
+    """Have the OpenAPI document of an app made when it is first asked for, once; that takes a fifth of a second."""
     serving: Services = app.extensions[EXTENSION]
     operations: list[Operation] = [operation for owner in resources for operation in owner.operations]
 
@@ -33,6 +34,11 @@ def prepare(app: Flask, resources: Sequence[Resource]) -> None:
         return page.Asset.of(to_json(openapi.document(operations, serving.settings)), ".json")
 
     app.extensions[_DOCUMENT] = made
+
+
+def begin_making(app: Flask) -> None:
+    """Make the OpenAPI document of an app now, in a thread, so that nobody who asks waits for it."""
+    threading.Thread(target=app.extensions[_DOCUMENT], name="openapi", daemon=True).start()
 
 
 def _swagger_folder() -> Path:

@@ -63,8 +63,12 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Trace from here on: the thread that sends belongs to this process."""
+    """Trace from here on, for the thread that sends belongs to this process; make what can wait until it is up."""
+    # The application imports it; imported above, Flask would hold up the language model below.
+    from service.api import docs
+
     telemetry.start_tracing(_settings, "api")
+    docs.begin_making(worker.wsgi)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
