@@ -22,11 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
     "precis-keys": {"keys.toml"},
     "precis-redis": {"password", "auth.conf"},
+    "precis-results": {"password", "auth.conf"},
     "precis-jobs-database": {"password"},
     "precis-webhooks": {"secret"},
 }
 OUR_IMAGES = {"precis", "precis-api", "precis-model", "precis-model-cuda"}
 FOREIGN_IMAGES = {"valkey"}
+# One pod each, which may be away for a while: a budget would either allow every eviction or hold up every drain.
+STORES = ("redis", "results")
 # Files that a setting names and that a Secret holds.
 FILE_SETTINGS = ("_FILE",)
 MARGIN_S = 10.0
@@ -148,10 +151,18 @@ def services_lead_to_one_workload(cluster: Cluster) -> Iterator[str]:
 def addresses_lead_to_services(cluster: Cluster) -> Iterator[str]:
     """Names in settings are Services, and the model's is one that shows every pod."""
     for workload in cluster.workloads:
-        if not workload.ours or workload.component not in ("api", "worker"):
+        if not workload.ours or workload.component not in ("api", "worker", "model"):
             continue
         settings = cluster.settings(workload.container)
-        for target, kind in ((settings.model_target, "model"), (settings.redis_url, "redis")):
+        # Model pods read foreign text in native code: they share their results in a store that has nothing else.
+        model = workload.component == "model"
+        if model and settings.cache_redis != bool(settings.redis_url):
+            yield f"{workload.name}: results are shared: {settings.cache_redis}, in {settings.redis_url or 'no store'}"
+        if not model and settings.cache_redis:
+            yield f"{workload.name}: has no results to share"
+        targets = [(settings.redis_url, "results" if model else "redis")]
+        targets += [] if model else [(settings.model_target, "model")]
+        for target, kind in targets:
             if not target:
                 continue
             found = re.fullmatch(r"(?:dns|redis):/{2,3}([a-z-]+):(\d+)(?:/\d+)?", target)
@@ -187,8 +198,7 @@ def selectors_select_their_own(cluster: Cluster) -> Iterator[str]:
         budgets = [
             item for item in cluster.of("PodDisruptionBudget") if matches(item["spec"]["selector"], workload.labels)
         ]
-        # One pod of Redis: a budget would either allow every eviction or hold up every drain.
-        if len(budgets) != (0 if workload.component in ("redis", "models") else 1):
+        if len(budgets) != (0 if workload.component in (*STORES, "models") else 1):
             yield f"{len(budgets)} budgets for {workload.name}"
 
 
@@ -247,7 +257,7 @@ def ways_in_are_patient(cluster: Cluster) -> Iterator[str]:
 def rollouts_lose_nothing(cluster: Cluster) -> Iterator[str]:
     """No old pod goes before a new one has been ready for a while, except where a new one needs the old one's GPU."""
     for workload in cluster.workloads:
-        if workload.kind == "Job" or workload.component == "redis":
+        if workload.kind == "Job" or workload.component in STORES:
             continue
         if workload.spec.get("minReadySeconds", 0) < 5:
             yield f"{workload.name}: counts as available at once"
@@ -349,6 +359,15 @@ def memory_adds_up(cluster: Cluster) -> Iterator[str]:
             yield f"{where}: {in_memory:.0f} bytes of volumes count against its memory"
         if on_disk > quantity(limits.get("ephemeral-storage", 0)):
             yield f"{where}: {on_disk:.0f} bytes of volumes are more than its disk"
+        local = {
+            item["name"]
+            for item in workload.pod["volumes"]
+            if item.get("emptyDir", {}).get("medium", "") != "Memory" and "emptyDir" in item
+        }
+        notes = workload.spec["template"]["metadata"].get("annotations", {})
+        given_up = notes.get("cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes", "").split(",")
+        if local - set(given_up):
+            yield f"{where}: cluster-autoscaler keeps its node for {sorted(local - set(given_up))}"
         if workload.ours and container is workload.pod["containers"][0] and workload.kind != "Job":
             yield from _service_memory(cluster, workload, in_memory, quantity(requests["memory"]))
 
@@ -416,8 +435,10 @@ def names_are_unique(cluster: Cluster) -> Iterator[str]:
     names = [(item["kind"], item["metadata"]["name"]) for item in cluster.objects]
     yield from (f"{kind} {name} twice" for kind, name in {pair for pair in names if names.count(pair) > 1})
     spaces = {item["metadata"].get("namespace") for item in cluster.objects if item["kind"] != "Namespace"}
-    wanted = {item["metadata"]["name"] for item in cluster.of("Namespace")} or {None}
-    if spaces != wanted:
+    wanted = {item["metadata"]["name"] for item in cluster.of("Namespace")}
+    # Queries of KEDA name the namespace, and so the outermost file does.
+    asks = bool(cluster.of("ScaledObject")) and len(spaces) == 1 and None not in spaces
+    if spaces != (wanted or {None}) and (wanted or not asks):
         yield f"namespaces {spaces}"
 
 

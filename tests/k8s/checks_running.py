@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -89,6 +90,59 @@ def scalers_find_their_target(cluster: Cluster) -> Iterator[str]:
                 yield f"{name}: leaves the autoscaler that was there"
 
 
+def bursts_are_answered(cluster: Cluster) -> Iterator[str]:
+    """From the fewest pods to the most, by the policies, within two minutes of being wanted."""
+    for scaler in cluster.of("HorizontalPodAutoscaler", "ScaledObject"):
+        spec = scaler["spec"]
+        advanced = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
+        up = (advanced or spec)["behavior"]["scaleUp"]
+        pods, most = spec.get("minReplicas", spec.get("minReplicaCount")), _most(spec)
+        took_s, period_s = 0, max(policy["periodSeconds"] for policy in up["policies"])
+        while pods < most and took_s <= 600:
+            added = max(
+                policy["value"] if policy["type"] == "Pods" else math.ceil(pods * policy["value"] / 100)
+                for policy in up["policies"]
+            )
+            pods += added
+            took_s += period_s if pods < most else 0
+        if took_s + up.get("stabilizationWindowSeconds", 0) > 120:
+            yield f"{scaler['metadata']['name']}: {took_s} s until all pods are there"
+
+
+def _most(spec: Object) -> int:
+    return int(spec.get("maxReplicas", spec.get("maxReplicaCount")))
+
+
+def fallbacks_never_lower(cluster: Cluster) -> Iterator[str]:
+    """Without its source of metrics a scaler keeps what is there, and no answer counts as none, not as a load of 0."""
+    for scaler in cluster.of("ScaledObject"):
+        spec, name = scaler["spec"], scaler["metadata"]["name"]
+        fallback = spec.get("fallback", {})
+        if fallback.get("behavior") != "currentReplicasIfHigher":
+            yield f"{name}: falls back to {fallback.get('replicas')} pods, however many there are"
+        if not spec["minReplicaCount"] <= fallback.get("replicas", 0) <= spec["maxReplicaCount"]:
+            yield f"{name}: falls back to {fallback.get('replicas')} pods"
+        for trigger in _asking(scaler):
+            if trigger["metadata"].get("ignoreNullValues") != "false":
+                yield f"{name}/{trigger['name']}: takes no answer for a load of 0"
+            if trigger["metricType"] != "AverageValue":
+                yield f"{name}/{trigger['name']}: no fallback for {trigger['metricType']}"
+
+
+def queries_stay_in_their_namespace(cluster: Cluster) -> Iterator[str]:
+    """Whatever series a scaler asks for, it asks for those of its own installation."""
+    for scaler in cluster.of("ScaledObject"):
+        space = scaler["metadata"].get("namespace")
+        for trigger in _asking(scaler):
+            for series, matchers in re.findall(r"(precis_\w+)(\{[^}]*\})?", trigger["metadata"]["query"]):
+                if not space or f'namespace="{space}"' not in matchers:
+                    yield f"{scaler['metadata']['name']}: {series}{matchers} in namespace {space}"
+
+
+def _asking(scaler: Object) -> list[Object]:
+    return [trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"]
+
+
 def queries_ask_for_series_that_exist(cluster: Cluster) -> Iterator[str]:
     """Every series in a query, rule or dashboard is one that the code has."""
     for item in cluster.objects:
@@ -163,6 +217,9 @@ CHECKS: tuple[Check, ...] = (
     probes_ask_what_answers,
     one_scaler_decides,
     scalers_find_their_target,
+    bursts_are_answered,
+    fallbacks_never_lower,
+    queries_stay_in_their_namespace,
     queries_ask_for_series_that_exist,
     ways_in_lead_to_the_api,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from functools import cache
@@ -24,6 +25,8 @@ COMPONENTS = tuple(sorted(path.name for path in (K8S / "components").iterdir() i
 NAMESPACE = {"example": "precis"}
 # Components that patch what another one brings.
 NEEDS = {"webhooks": ("jobs",), "keda-jobs": ("jobs",)}
+# Components whose queries name the namespace, by the lines of docs/KUBERNETES.md.
+ASKING = {"keda", "keda-jobs"}
 # What an overlay has already; the same twice is refused.
 HAS = {"cpu": {"models"}, "gpu": {"models"}, "example": {"keys", "redis", "gateway"}}
 # Models are for the profiles that load them; the remote engine changes images by their first name.
@@ -61,6 +64,22 @@ def name_of(combination: Combination) -> str:
     return "+".join(combination)
 
 
+def namespace_lines(combination: Combination) -> list[str]:
+    """What the outermost file says about the namespace: nothing, its name, or also how queries are bound to it."""
+    overlay, *components = combination
+    asking = bool(ASKING & set(components))
+    name = NAMESPACE.get(overlay, "newsroom" if asking else "")
+    return [f"namespace: {name}"] * bool(name) + [binding()] * asking
+
+
+@cache
+def binding() -> str:
+    """The lines of docs/KUBERNETES.md that bind KEDA's queries to the namespace."""
+    page = (ROOT / "docs/KUBERNETES.md").read_text("utf-8")
+    (found,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.S) if "kind: ScaledObject" in block]
+    return found.rstrip("\n")
+
+
 @cache
 def text(combination: Combination, extra: str = "") -> str:
     """The rendered YAML.
@@ -74,7 +93,7 @@ def text(combination: Combination, extra: str = "") -> str:
         folder = Path(name).resolve()
         lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", "resources:"]
         lines.append(f"  - {os.path.relpath(K8S / 'overlays' / overlay, folder)}")
-        lines += [f"namespace: {NAMESPACE[overlay]}"] if overlay in NAMESPACE else []
+        lines += namespace_lines(combination)
         lines += ["components:"] if components else []
         lines += [f"  - {os.path.relpath(K8S / 'components' / component, folder)}" for component in components]
         (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n" + extra, "utf-8")

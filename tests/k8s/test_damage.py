@@ -213,6 +213,46 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda f: f("ScaledObject", "precis-model")["triggers"][0]["metadata"].update(query="max(precis_queue_age)"),
         "no series precis_queue_age",
     ),
+    "a fallback to fewer pods": (
+        lambda f: f("ScaledObject", "precis-model")["fallback"].pop("behavior"),
+        "falls back to 3 pods, however many",
+    ),
+    "a fallback of KEDA that is none": (
+        lambda f: f("ScaledObject", "precis-worker")["fallback"].update(behavior="currentReplicasIfMore"),
+        "/spec/fallback/behavior",
+    ),
+    "no answer that counts as no load": (
+        lambda f: f("ScaledObject", "precis-worker")["triggers"][0]["metadata"].pop("ignoreNullValues"),
+        "takes no answer for a load of 0",
+    ),
+    "a query for all namespaces": (
+        lambda f: f("ScaledObject", "precis-worker")["triggers"][0]["metadata"].update(
+            query="max(precis_jobs_items_waiting)"
+        ),
+        "precis_jobs_items_waiting in namespace newsroom",
+    ),
+    "a query for another namespace": (
+        lambda f: f("ScaledObject", "precis-model")["triggers"][1]["metadata"].update(
+            query='sum(precis_queue_rows{namespace="NAMESPACE"})'
+        ),
+        'precis_queue_rows{namespace="NAMESPACE"} in namespace newsroom',
+    ),
+    "a slow answer to a burst": (
+        lambda f: f(*HPA)["behavior"]["scaleUp"].update(policies=[{"type": "Pods", "value": 1, "periodSeconds": 60}]),
+        "until all pods are there",
+    ),
+    "results that are shared nowhere": (
+        lambda f: f.settings("precis-model").pop("PRECIS_REDIS_URL"),
+        "in no store",
+    ),
+    "results among what callers are counted by": (
+        lambda f: f.settings("precis-model").update(PRECIS_REDIS_URL="redis://precis-redis:6379/0"),
+        "does not lead to results",
+    ),
+    "a node that is never emptied": (
+        lambda f: f(*MODEL)["template"]["metadata"].pop("annotations"),
+        "cluster-autoscaler keeps its node",
+    ),
     "metrics for the world": (
         lambda f: f("HTTPRoute", "precis-api")["rules"][0]["matches"].append(
             {"path": {"type": "Exact", "value": "/metrics"}}

@@ -111,6 +111,36 @@ def test_a_changed_setting_rolls_the_pods(combination: Combination) -> None:
     assert before != after
 
 
+def test_queries_without_their_namespace_are_noticed() -> None:
+    """KEDA's components without the lines of docs/KUBERNETES.md name a namespace that cannot exist: nothing is found."""
+    for name in ("keda/model.yaml", "keda-jobs/worker.yaml"):
+        (scaler,) = rendering.parse((K8S / "components" / name).read_text("utf-8"))
+        asking = [trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"]
+        assert asking and all('{namespace="NAMESPACE"}' in trigger["metadata"]["query"] for trigger in asking)
+
+
+def test_a_new_release_changes_nothing_that_is_refused() -> None:
+    """Of what Kubernetes lets nobody change, other images change only the Job, and the page says what to do then."""
+    fixed = {
+        "Deployment": ("selector",),
+        "StatefulSet": ("selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"),
+        "Job": ("selector", "template", "completions"),
+        "Service": ("clusterIP",),
+        "PersistentVolumeClaim": ("accessModes", "resources", "storageClassName"),
+    }
+    combination = ("cpu", "redis", "jobs", "redis-results")
+    names = ("precis-api", "precis-model")
+    extra = "images:\n" + "".join(f"  - name: {name}\n    newTag: 0.2.0\n" for name in names)
+    after = Cluster(rendering.parse(rendering.text(combination, extra)))
+    refused = []
+    for item in rendering.cluster(combination).of(*fixed):
+        new = after.named(item["kind"], item["metadata"]["name"])
+        if new and any(item["spec"].get(key) != new["spec"].get(key) for key in fixed[item["kind"]]):
+            refused.append(f"{item['kind'].lower()} {item['metadata']['name']}")
+    assert refused == ["job precis-models-r1"]
+    assert f"kubectl delete {refused[0]}" in (K8S.parent / "docs/KUBERNETES.md").read_text("utf-8")
+
+
 def test_another_folder_of_models_is_another_job() -> None:
     """What docs/KUBERNETES.md says about new models: one name is changed, and Job, settings and pods follow."""
     page = (K8S.parent / "docs/KUBERNETES.md").read_text("utf-8")
@@ -125,15 +155,19 @@ def test_another_folder_of_models_is_another_job() -> None:
     assert [line for check in CHECKS for line in check(cluster)] == []
 
 
-def test_the_store_takes_its_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("component", "kept", "policy"), [("redis", "yes", "volatile-lru"), ("redis-results", "no", "allkeys-lru")]
+)
+def test_the_store_takes_its_configuration(tmp_path: Path, component: str, kept: str, policy: str) -> None:
     """A server of the kind starts with the component's file, wants its password, and evicts as the file says."""
     server = shutil.which("valkey-server") or shutil.which("redis-server")
     if server is None:
         pytest.skip("redis-server is not installed")
-    config = (K8S / "components/redis/valkey.conf").read_text("utf-8")
+    config = (K8S / "components" / component / "valkey.conf").read_text("utf-8")
     (tmp_path / "auth.conf").write_text("requirepass swordfish\n")
     (port,) = free_ports(1)
-    config = config.replace("/etc/precis-redis", str(tmp_path)).replace("dir /data", f"dir {tmp_path}")
+    config = re.sub("/etc/precis-(redis|results)", str(tmp_path), config)
+    config = re.sub("dir /(data|tmp)", f"dir {tmp_path}", config)
     (tmp_path / "valkey.conf").write_text(
         re.sub("port 6379", f"port {port}", config).replace("bind * -::*", "bind 127.0.0.1")
     )
@@ -145,8 +179,8 @@ def test_the_store_takes_its_configuration(tmp_path: Path) -> None:
         import redis
 
         with redis.Redis(port=port, password="swordfish", socket_timeout=LONG_S) as client:
-            assert client.config_get("maxmemory*")["maxmemory-policy"] == "volatile-lru"
-            assert client.config_get("appendonly")["appendonly"] == "yes"
+            assert client.config_get("maxmemory*")["maxmemory-policy"] == policy
+            assert client.config_get("appendonly")["appendonly"] == kept
         with redis.Redis(port=port, socket_timeout=LONG_S) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
     finally:

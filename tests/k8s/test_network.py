@@ -61,6 +61,7 @@ ADDED: dict[str, set[str]] = {
     },
     "models": {"models > internet 443", "models > internet 6 443", *_dns("models")},
     "redis": {"api > redis 6379"},
+    "redis-results": {"model > results 6379", *_dns("model")},
     "remote": {"model > llm 8000", *_dns("model")},
     "webhooks": {"worker > internet 443", "worker > internet 6 443"},
 }
