@@ -112,7 +112,7 @@ def test_a_changed_setting_rolls_the_pods(combination: Combination) -> None:
 
 
 def test_queries_without_their_namespace_are_noticed() -> None:
-    """KEDA's components without the lines of docs/KUBERNETES.md name a namespace that cannot exist: nothing is found."""
+    """Without the lines of docs/KUBERNETES.md the components name a namespace that cannot exist; nothing is found."""
     for name in ("keda/model.yaml", "keda-jobs/worker.yaml"):
         (scaler,) = rendering.parse((K8S / "components" / name).read_text("utf-8"))
         asking = [trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"]
