@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, current_app
 from pydantic_core import to_json
@@ -36,9 +37,10 @@ def prepare(app: Flask, resources: Sequence[Resource]) -> None:
     app.extensions[_DOCUMENT] = made
 
 
-def begin_making(app: Flask) -> None:
+def begin_making(app: WSGIApplication) -> None:
     """Make the OpenAPI document of an app now, in a thread, so that nobody who asks waits for it."""
-    threading.Thread(target=app.extensions[_DOCUMENT], name="openapi", daemon=True).start()
+    if isinstance(app, Flask) and _DOCUMENT in app.extensions:
+        threading.Thread(target=app.extensions[_DOCUMENT], name="openapi", daemon=True).start()
 
 
 def _swagger_folder() -> Path:
