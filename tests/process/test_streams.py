@@ -68,7 +68,8 @@ def opened(service: Service, request: bytes) -> socket.socket:
 @pytest.mark.heavy
 def test_hundreds_of_streams_wait_and_others_are_answered() -> None:
     """All 200 end with their own result, in room for far fewer requests, while probes and requests are quick."""
-    with serving(fake_script=f"rows={STREAMS}", api_threads=8, orphan_grace_s=0) as service:
+    # They all come in one moment, and one of the workers may be given nearly all of them.
+    with serving(fake_script=f"rows={STREAMS}", api_threads=8, api_backlog=STREAMS, orphan_grace_s=0) as service:
 
         async def all_of_them() -> list[Followed]:
             return await asyncio.gather(
