@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     summarize.add_argument("--format", choices=("paragraph", "bullets", "headline"), default="paragraph")
     summarize.add_argument("--faithfulness", choices=("flag", "strict", "off"), default="flag")
     summarize.add_argument("--no-clean", action="store_true", help="keep boilerplate")
-    summarize.set_defaults(run=_summarize)
+    summarize.set_defaults(run=_on_texts)
     _add_server(summarize)
 
     translate = commands.add_parser("translate", help="translate a text, HTML or Markdown file")
@@ -80,17 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument(
         "--glossary", action="append", default=[], metavar="TERM=TRANSLATION", help="translate so; repeatable"
     )
-    translate.set_defaults(run=_translate)
+    translate.set_defaults(run=_on_texts)
     _add_server(translate)
 
     detect = commands.add_parser("detect", help="tell the language of a text file")
     detect.add_argument("file", help="path, or - for standard input")
     detect.add_argument("--top", type=int, choices=range(1, 21), default=3, metavar="N", help="candidates to name")
-    detect.set_defaults(run=_detect)
+    detect.set_defaults(run=_on_texts)
     _add_server(detect)
 
     listing = commands.add_parser("languages", help="list languages and what can be done in each")
-    listing.set_defaults(run=_languages)
+    listing.set_defaults(run=_on_texts)
     _add_server(listing)
     commands.add_parser("jobs", help="durable jobs of a running service")
     cli_models.add_commands(commands)
@@ -121,28 +121,10 @@ def _worker(options: argparse.Namespace, settings: Settings) -> int:
     return work([])
 
 
-def _summarize(options: argparse.Namespace, settings: Settings) -> int:
+def _on_texts(options: argparse.Namespace, settings: Settings) -> int:
     from service import cli_texts
 
-    return cli_texts.summarize(options, settings)
-
-
-def _translate(options: argparse.Namespace, settings: Settings) -> int:
-    from service import cli_texts
-
-    return cli_texts.translate(options, settings)
-
-
-def _detect(options: argparse.Namespace, settings: Settings) -> int:
-    from service import cli_texts
-
-    return cli_texts.detect(options, settings)
-
-
-def _languages(options: argparse.Namespace, settings: Settings) -> int:
-    from service import cli_texts
-
-    return cli_texts.languages(options, settings)
+    return cli_texts.COMMANDS[options.command](options, settings)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -166,3 +166,8 @@ def _pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield Pipeline(backend, settings)
     finally:
         backend.close()
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Settings], int]] = {
+    command.__name__: command for command in (summarize, translate, detect, languages)
+}

@@ -72,31 +72,25 @@ def scalers_find_their_target(cluster: Cluster) -> Iterator[str]:
         target = spec["scaleTargetRef"]
         if cluster.named(target["kind"], target["name"]) is None or target["apiVersion"] != "apps/v1":
             yield f"{scaler['kind']} {name}: no {target['kind']} {target['name']}"
-        keda = scaler["kind"] == "ScaledObject"
-        least, most = (
-            (spec["minReplicaCount"], spec["maxReplicaCount"]) if keda else (spec["minReplicas"], spec["maxReplicas"])
-        )
+        least, most = _bounds(scaler)
         if not 1 <= least < most:
             yield f"{name}: from {least} to {most}"
-        advanced = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
-        behaviour = (advanced if keda else spec).get("behavior", {})
-        if behaviour.get("scaleDown", {}).get("stabilizationWindowSeconds", 0) < 300:
+        autoscaler = _autoscaler(scaler)
+        if autoscaler.get("behavior", {}).get("scaleDown", {}).get("stabilizationWindowSeconds", 0) < 300:
             yield f"{name}: comes down at once"
         # An autoscaler of the same target that was applied before is taken over, not doubled.
-        if keda and target["kind"] == "Deployment":
+        if scaler["kind"] == "ScaledObject" and target["kind"] == "Deployment":
             notes = scaler["metadata"].get("annotations", {})
             owned = notes.get("scaledobject.keda.sh/transfer-hpa-ownership") == "true"
-            if not owned or advanced.get("name") != target["name"]:
+            if not owned or autoscaler.get("name") != target["name"]:
                 yield f"{name}: leaves the autoscaler that was there"
 
 
 def bursts_are_answered(cluster: Cluster) -> Iterator[str]:
     """From the fewest pods to the most, by the policies, within two minutes of being wanted."""
     for scaler in cluster.of("HorizontalPodAutoscaler", "ScaledObject"):
-        spec = scaler["spec"]
-        advanced = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
-        up = (advanced or spec)["behavior"]["scaleUp"]
-        pods, most = spec.get("minReplicas", spec.get("minReplicaCount")), _most(spec)
+        up = _autoscaler(scaler)["behavior"]["scaleUp"]
+        pods, most = _bounds(scaler)
         took_s, period_s = 0, max(policy["periodSeconds"] for policy in up["policies"])
         while pods < most and took_s <= 600:
             added = max(
@@ -109,8 +103,18 @@ def bursts_are_answered(cluster: Cluster) -> Iterator[str]:
             yield f"{scaler['metadata']['name']}: {took_s} s until all pods are there"
 
 
-def _most(spec: Object) -> int:
-    return int(spec.get("maxReplicas", spec.get("maxReplicaCount")))
+def _bounds(scaler: Object) -> tuple[int, int]:
+    """The fewest pods and the most, of either kind of scaler."""
+    spec, suffix = scaler["spec"], "ReplicaCount" if scaler["kind"] == "ScaledObject" else "Replicas"
+    return spec[f"min{suffix}"], spec[f"max{suffix}"]
+
+
+def _autoscaler(scaler: Object) -> Object:
+    """What Kubernetes' autoscaler is told: all of its own kind, a part of KEDA's."""
+    spec: Object = scaler["spec"]
+    if scaler["kind"] == "ScaledObject":
+        spec = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
+    return spec
 
 
 def fallbacks_never_lower(cluster: Cluster) -> Iterator[str]:
@@ -120,7 +124,8 @@ def fallbacks_never_lower(cluster: Cluster) -> Iterator[str]:
         fallback = spec.get("fallback", {})
         if fallback.get("behavior") != "currentReplicasIfHigher":
             yield f"{name}: falls back to {fallback.get('replicas')} pods, however many there are"
-        if not spec["minReplicaCount"] <= fallback.get("replicas", 0) <= spec["maxReplicaCount"]:
+        least, most = _bounds(scaler)
+        if not least <= fallback.get("replicas", 0) <= most:
             yield f"{name}: falls back to {fallback.get('replicas')} pods"
         for trigger in _asking(scaler):
             if trigger["metadata"].get("ignoreNullValues") != "false":

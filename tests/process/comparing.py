@@ -8,9 +8,7 @@ from typing import Any
 VOLATILE = frozenset({"id", "timing_ms", "provenance"})
 
 
-def differences(
-    shown: Any, got: Any, path: str = "", *, volatile: frozenset[str] = VOLATILE, by: str = "shown"
-) -> list[str]:
+def differences(shown: Any, got: Any, path: str = "", *, volatile: frozenset[str] = VOLATILE) -> list[str]:
     """Where a reply differs from the one that is shown, the volatile fields aside, a line each."""
     if isinstance(shown, dict) and isinstance(got, dict):
         keys = sorted((shown.keys() | got.keys()) - volatile)
@@ -18,5 +16,5 @@ def differences(
     elif isinstance(shown, list) and isinstance(got, list) and len(shown) == len(got):
         pairs = [(f"{path}[{at}]", one, other) for at, (one, other) in enumerate(zip(shown, got, strict=True))]
     else:
-        return [] if shown == got else [f"{path}: {by} {shown!r}, service {got!r}"]
-    return [line for where, one, other in pairs for line in differences(one, other, where, volatile=volatile, by=by)]
+        return [] if shown == got else [f"{path}: shown {shown!r}, service {got!r}"]
+    return [line for where, one, other in pairs for line in differences(one, other, where, volatile=volatile)]
