@@ -14,6 +14,7 @@ from torch.nn import functional
 from service.engines.seq2seq import layers
 from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import Encoder, EncoderRun
+from service.engines.seq2seq.native.decoder import LayerParts, step_decoder
 from service.engines.seq2seq.rows import Rows
 from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec
@@ -108,6 +109,13 @@ class _DecoderLayer:
         self._down = weights.linear(f"{at}.fc2", nonnegative=spec.activation == "relu")
         self._norms = [weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in names]
 
+    @property
+    def parts(self) -> LayerParts:
+        """What the layer is made of."""
+        attention = (self._qkv, self._out, self._query, self._cross_out)
+        own, cross, last = self._norms
+        return LayerParts(*attention, self._up, self._down, own, cross, last)
+
     def __call__(self, x: Tensor, step: Step) -> Tensor:
         own, cross, last = self._norms
         index = self._index
@@ -151,6 +159,8 @@ class BartModel:
         self._final = weights.norm("decoder.layer_norm", spec.norm_epsilon) if spec.final_norm else None
         last = "decoder.layer_norm" if spec.final_norm else None
         self._head = weights.linear("lm_head", bias="final_logits_bias", after=last, many_rows=True)
+        parts = [layer.parts for layer in self._decoder]
+        self._in_c = step_decoder(spec, self.cache_shape, parts, self._final, self._head)
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
@@ -169,6 +179,8 @@ class BartModel:
     def step(self, ids: Tensor, step: Step) -> Tensor:
         """Take every live row one token further: [R] token ids -> [R, vocab] logits."""
         x = self._target.step(ids, step.positions)
+        if self._in_c is not None:
+            return self._in_c(x, step.lanes)
         for layer in self._decoder:
             x = layer(x, step)
         return self._head(x if self._final is None else self._final(x))

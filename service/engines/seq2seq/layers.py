@@ -110,6 +110,28 @@ def self_attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | 
     return out.transpose(1, 2).reshape(batch, length, width // 3)
 
 
+class Norm:
+    """A layer norm over the last dimension, or a root mean square norm where there is no shift.
+
+    Args:
+        gain: [width] float32.
+        shift: [width] float32 or None.
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, gain: Tensor, shift: Tensor | None, epsilon: float) -> None:
+        self.gain, self.shift, self.epsilon = gain, shift, epsilon
+        shape = tuple(gain.shape)
+        if shift is None:
+            self._run: Function = partial(functional.rms_norm, normalized_shape=shape, weight=gain, eps=epsilon)
+        else:
+            self._run = partial(functional.layer_norm, normalized_shape=shape, weight=gain, bias=shift, eps=epsilon)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the norm of [..., width]."""
+        return self._run(x)
+
+
 @dataclass(slots=True)
 class EncoderRun:
     """A padded batch on its way through the encoder.

@@ -21,6 +21,9 @@ from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
 from service.engines.seq2seq.loader import load_tensors, shapes
 from service.engines.seq2seq.memory import bound_kernels, keep_freed, trim
+from service.engines.seq2seq.native.library import Library, library
+from service.engines.seq2seq.native.linear import StepLinear
+from service.engines.seq2seq.quantize import QuantizedWeight
 from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec, read_spec
 from service.engines.seq2seq.t5 import T5Model
@@ -52,7 +55,12 @@ class Seq2SeqModel(Protocol):
 
 @torch.inference_mode()
 def load_model(
-    folder: Path, precision: Precision = "fp32", *, digest: str = "", caches: Sequence[Path] | None = None
+    folder: Path,
+    precision: Precision = "fp32",
+    *,
+    digest: str = "",
+    caches: Sequence[Path] | None = None,
+    native: bool = True,
 ) -> Seq2SeqModel:
     """Return the model of an unmodified Hugging Face folder.
 
@@ -61,6 +69,7 @@ def load_model(
         precision: of the linear layers.
         digest: of the folder's files where it is known; it names the quantized weights that are kept.
         caches: folders that may hold quantized weights or take them, the best first; None is the folder itself.
+        native: int8 decodes in C where that can be; otherwise, and without, through torch.
     Raises:
         LoadError: the folder is of another architecture, lacks a file or holds a broken one, or this processor has no
             exact int8 products.
@@ -77,7 +86,7 @@ def load_model(
         with open_cached(
             lambda: entries(load_tensors(folder, spec).tensors, plans, bits=bits), key=key, folders=folders
         ) as stored:
-            model = assemble(spec, QuantizedSource(stored), plans, precision)
+            model = assemble(spec, QuantizedSource(stored), plans, precision, _steps(bits) if native else None)
     else:
         loaded = load_tensors(folder, spec)
         model = assemble(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
@@ -99,6 +108,12 @@ def plan_layers(spec: ModelSpec) -> list[LayerPlan]:
     return found
 
 
+def _steps(bits: int) -> Library | None:
+    """The library, where its products are exact for weights of so many bits."""
+    found = library()
+    return found if found is not None and found.bits >= bits else None
+
+
 class _NoLayer:
     """Stands where a layer will be."""
 
@@ -109,12 +124,20 @@ class _NoLayer:
         raise NotImplementedError("this model has no weights")
 
 
-def assemble(spec: ModelSpec, source: Source, plans: Sequence[LayerPlan], precision: Precision) -> Seq2SeqModel:
-    """Return a model whose layers were packed on several threads at once."""
+def assemble(
+    spec: ModelSpec,
+    source: Source,
+    plans: Sequence[LayerPlan],
+    precision: Precision,
+    steps: Library | None = None,
+) -> Seq2SeqModel:
+    """Return a model whose layers were packed on several threads at once; int8 decodes by `steps` if there is one."""
 
     @torch.inference_mode()
     def make(plan: LayerPlan) -> Linear:
         weight, bias = source.layer(plan)
+        if steps is not None and plan.in_step and isinstance(weight, QuantizedWeight):
+            return StepLinear(steps, weight, bias, nonnegative=plan.nonnegative)
         return make_linear(weight, bias, precision=precision, nonnegative=plan.nonnegative, many_rows=plan.many_rows)
 
     known = ShapeSource(shapes(spec))

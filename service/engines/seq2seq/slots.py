@@ -56,6 +56,7 @@ class Lane:
         self._mask: Tensor = self._seen
         self._source_mask: Tensor | None = None
         self._joined = True
+        self._arranged = False
 
     @property
     def rows(self) -> int:
@@ -107,22 +108,43 @@ class Lane:
         seen = self._seen.view(-1, self._seen.shape[2])[:, : self._reach]
         seen[: len(sources)] = seen[torch.tensor(sources)]
 
+    @property
+    def storage(self) -> tuple[KeyValues, KeyValues, Sequence[int], Tensor]:
+        """Caches of rows and of sources, lengths of the sources, and 0 for the columns of a row's past.
+
+        The last is [places, width, columns]; it is kept for several rows a request, or where `attend_self` reads.
+        """
+        return self._own, self._cross, self._sources, self._seen
+
     def begin(self) -> Tensor:
         """Make ready for one step of all rows and return their positions, [rows] int64."""
-        groups, width = len(self.keys), self.width
-        longest = max(self.positions)
-        self._reach = self._shape.columns((longest + 1) * width)
+        width = self.width
+        self._reach = self._shape.columns((max(self.positions) + 1) * width)
         if self._reach > self._own.columns:
             self._own.grow(4, 2 * self._own.columns)
             self._seen = grown(self._seen, 2, self._own.columns, -math.inf)
-        self._own.show(groups, self._reach)
+        self._arranged = False
         positions = torch.tensor(self.positions)
-        beams = torch.arange(width)
-        columns = positions.unsqueeze(1) * width + beams
-        places = torch.arange(groups).unsqueeze(1)
-        self._seen[places, beams, columns] = 0.0
+        if width == 1:
+            return positions
+        self._mark(positions)
+        return positions.repeat_interleave(width)
+
+    def _mark(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the columns of this step to the past of their rows; returns places and columns, as an index."""
+        columns = positions.unsqueeze(1) * self.width + torch.arange(self.width)
+        places = torch.arange(len(self.keys)).unsqueeze(1)
+        self._seen[places, torch.arange(self.width), columns] = 0.0
+        return places, columns
+
+    def _arrange(self) -> None:
+        """Show attention what it reads in this step."""
+        groups, width = len(self.keys), self.width
+        longest = max(self.positions)
+        self._own.show(groups, self._reach)
+        index = self._mark(torch.tensor(self.positions))
         alike = min(self.positions) == longest
-        self._at = longest * width if alike else (places, columns)
+        self._at = longest * width if alike else index
         seen = self._seen[:groups, :, : self._reach]
         if groups == 1 or (alike and width == 1):
             self._mask = seen[:1]
@@ -130,7 +152,7 @@ class Lane:
             self._mask = self._by_head(seen.unsqueeze(1))
         if self._joined:
             self._note_sources()
-        return positions.repeat_interleave(width) if width > 1 else positions
+        self._arranged = True
 
     def end(self) -> None:
         """Count the token that the step has cached."""
@@ -143,6 +165,8 @@ class Lane:
 
     def masked(self, bias: Tensor) -> Tensor:
         """Return what is added to the scores where a position has a bias, [requests, heads, 1, reach]."""
+        if not self._arranged:
+            self._arrange()
         return self._by_head(bias + self._seen[: len(self.keys), :, : self._reach].unsqueeze(1))
 
     def attend_self(self, layer: int, qkv: Tensor, added: Tensor | None = None) -> Tensor:
@@ -155,6 +179,8 @@ class Lane:
         Returns:
             [rows, inner].
         """
+        if not self._arranged:
+            self._arrange()
         groups, width = len(self.keys), self.width
         parts = qkv.view(groups, width, 3, self._shape.heads, -1)
         data = self._own.data[layer]
@@ -206,39 +232,40 @@ class Step:
     """One decode step over the live rows of all lanes, which lie behind each other in the order of the lanes.
 
     Attributes:
+        lanes: as given.
         positions: of all rows, [R] int64.
     """
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
-        self._lanes = lanes
+        self.lanes = lanes
         self._sizes = [lane.rows for lane in lanes]
         found = [lane.begin() for lane in lanes]
         self.positions = found[0] if len(found) == 1 else torch.cat(found)
 
     def distances(self) -> list[Tensor]:
         """Return `Lane.distances` of every lane."""
-        return [lane.distances() for lane in self._lanes]
+        return [lane.distances() for lane in self.lanes]
 
     def masked(self, biases: Sequence[Tensor]) -> list[Tensor]:
         """Return `Lane.masked` of every lane."""
-        return [lane.masked(bias) for lane, bias in zip(self._lanes, biases, strict=True)]
+        return [lane.masked(bias) for lane, bias in zip(self.lanes, biases, strict=True)]
 
     def attend_self(self, layer: int, qkv: Tensor, added: Sequence[Tensor] | None = None) -> Tensor:
         """Cache keys and values of [R, 3 * inner] and return what the queries read, [R, inner]."""
-        given: Sequence[Tensor | None] = added or [None] * len(self._lanes)
-        if len(self._lanes) == 1:
-            return self._lanes[0].attend_self(layer, qkv, given[0])
-        parts = zip(self._lanes, torch.split(qkv, self._sizes), given, strict=True)
+        given: Sequence[Tensor | None] = added or [None] * len(self.lanes)
+        if len(self.lanes) == 1:
+            return self.lanes[0].attend_self(layer, qkv, given[0])
+        parts = zip(self.lanes, torch.split(qkv, self._sizes), given, strict=True)
         return torch.cat([lane.attend_self(layer, part, one) for lane, part, one in parts])
 
     def attend_cross(self, layer: int, query: Tensor) -> Tensor:
         """Return what [R, inner] queries read of their sources, [R, inner]."""
-        if len(self._lanes) == 1:
-            return self._lanes[0].attend_cross(layer, query)
-        parts = zip(self._lanes, torch.split(query, self._sizes), strict=True)
+        if len(self.lanes) == 1:
+            return self.lanes[0].attend_cross(layer, query)
+        parts = zip(self.lanes, torch.split(query, self._sizes), strict=True)
         return torch.cat([lane.attend_cross(layer, part) for lane, part in parts])
 
     def end(self) -> None:
         """Count the token that every row has cached."""
-        for lane in self._lanes:
+        for lane in self.lanes:
             lane.end()

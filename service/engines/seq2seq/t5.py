@@ -14,6 +14,8 @@ from torch.nn import functional
 from service.engines.seq2seq import layers
 from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import Encoder, EncoderRun
+from service.engines.seq2seq.linear import Linear
+from service.engines.seq2seq.native.decoder import LayerParts, step_decoder
 from service.engines.seq2seq.slots import Step
 from service.engines.seq2seq.spec import ModelSpec
 from service.engines.seq2seq.weights import Weights
@@ -30,10 +32,15 @@ class _FeedForward:
         )
         positive = spec.activation == "relu" and not spec.gated_ffn
         self._down = weights.linear(f"{at}.DenseReluDense.wo", nonnegative=positive, many_rows=encodes)
-        self._norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
+        self.norm = weights.norm(f"{at}.layer_norm", spec.norm_epsilon)
+
+    @property
+    def parts(self) -> tuple[Linear, Linear]:
+        """The layers that widen and narrow."""
+        return self._up, self._down
 
     def __call__(self, x: Tensor) -> Tensor:
-        inner = self._up(self._norm(x))
+        inner = self._up(self.norm(x))
         if not self._gated:
             return self._down(self._act(inner)).add_(x)
         gate, linear = inner.chunk(2, dim=-1)
@@ -71,6 +78,11 @@ class _DecoderLayer:
         self._cross_out = weights.linear(f"{at}.1.EncDecAttention.o")
         self._feed = _FeedForward(spec, weights, f"{at}.2")
 
+    def parts(self, bias: _Bias) -> LayerParts:
+        """What the layer is made of."""
+        attention = (self._qkv, self._out, self._query, self._cross_out)
+        return LayerParts(*attention, *self._feed.parts, self._norm, self._cross_norm, self._feed.norm, bias)
+
     def __call__(self, x: Tensor, step: Step, added: Sequence[Tensor]) -> Tensor:
         x = self._out(step.attend_self(self._index, self._qkv(self._norm(x)), added)).add_(x)
         x = self._cross_out(step.attend_cross(self._index, self._query(self._cross_norm(x)))).add_(x)
@@ -85,6 +97,7 @@ class _Bias:
         self._spec = spec
         self._bidirectional = bidirectional
         self._by_distance = table.new_zeros(0, table.shape[1])
+        self._behind_by_head = table.new_zeros(table.shape[1], 0)
         self._last = (0, table)
 
     def whole(self, length: int) -> Tensor:
@@ -101,6 +114,13 @@ class _Bias:
         if reach > self._by_distance.shape[0]:
             self._by_distance = functional.embedding(self._buckets(-torch.arange(2 * reach)), self._table)
         return functional.embedding(distances, self._by_distance).permute(0, 2, 1).unsqueeze(2)
+
+    def by_head(self, reach: int) -> Tensor:
+        """Bias by how far a key lies behind, [heads, at least reach]; the same memory until that grows."""
+        if reach > self._behind_by_head.shape[1]:
+            buckets = self._buckets(-torch.arange(2 * reach))
+            self._behind_by_head = functional.embedding(buckets, self._table).t().contiguous()
+        return self._behind_by_head
 
     def _buckets(self, distance: Tensor) -> Tensor:
         return layers.relative_bucket(
@@ -155,6 +175,8 @@ class T5Model:
         self._decoder = [_DecoderLayer(spec, weights, index) for index in range(spec.decoder_layers)]
         self._final = weights.norm("decoder.final_layer_norm", spec.norm_epsilon)
         self._head = weights.linear("lm_head", after="decoder.final_layer_norm", many_rows=True)
+        parts = [layer.parts(bias) for layer, bias in zip(self._decoder, self._biases, strict=True)]
+        self._in_c = step_decoder(spec, self.cache_shape, parts, self._final, self._head)
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
@@ -174,6 +196,8 @@ class T5Model:
     def step(self, ids: Tensor, step: Step) -> Tensor:
         """Take every live row one token further: [R] token ids -> [R, vocab] logits."""
         x = self._target(ids)
+        if self._in_c is not None:
+            return self._in_c(x, step.lanes)
         distances = step.distances()
         added: list[Tensor] = []
         for index, layer in enumerate(self._decoder):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from service.engines.seq2seq.cache import StoredWeights
-from service.engines.seq2seq.layers import Function
+from service.engines.seq2seq.layers import Norm
 from service.engines.seq2seq.linear import Linear, fuse
 from service.engines.seq2seq.quantize import QuantizedWeight
 from service.engines.seq2seq.rows import Place, Rows, RowsInFile, rows_in_memory
@@ -35,6 +33,11 @@ class LayerPlan:
     bias: str | None = None
     nonnegative: bool = False
     many_rows: bool = False
+
+    @property
+    def in_step(self) -> bool:
+        """Whether a decode step runs it, so that it mostly takes few rows."""
+        return not self.many_rows or self.key == "lm_head"
 
     @property
     def key(self) -> str:
@@ -88,14 +91,10 @@ class Weights:
         other = self._source.has("decoder.embed_tokens.weight")
         return source, self._source.rows("decoder.embed_tokens.weight") if other else source
 
-    def norm(self, name: str, epsilon: float) -> Function:
+    def norm(self, name: str, epsilon: float) -> Norm:
         """Return a layer norm, or a root mean square norm where there is no bias."""
-        weight = self.take(f"{name}.weight")
-        shape = tuple(weight.shape)
-        if not self.has(f"{name}.bias"):
-            return partial(functional.rms_norm, normalized_shape=shape, weight=weight, eps=epsilon)
-        bias = self.take(f"{name}.bias")
-        return partial(functional.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=epsilon)
+        bias = f"{name}.bias"
+        return Norm(self.take(f"{name}.weight"), self.take(bias) if self.has(bias) else None, epsilon)
 
     def linear(
         self,
