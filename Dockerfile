@@ -58,6 +58,15 @@ RUN sed -i '/^-r /d' /build/*.lock \
  && pip install -q --require-hashes --no-deps --only-binary :all: --target /packages -r /build/requirements-cuda.lock \
  && python /build/image_files.py packages /packages
 
+# The decode step in C. Its name is the digest of its sources, by which the service finds it.
+FROM build AS step
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
+COPY service/engines/seq2seq/native /build/native
+RUN mkdir /step && python /build/native/build.py /step && chmod -R a+rX /step \
+ && find /step -exec touch -d @0 {} +
+
 FROM build AS apertium
 WORKDIR /build
 COPY --from=api-packages /packages /packages
@@ -155,6 +164,7 @@ LABEL org.opencontainers.image.title="precis-model" \
       org.opencontainers.image.source="${SOURCE}"
 ENV PRECIS_PROFILE=cpu
 COPY --from=code /app /app
+COPY --from=step /step /app/service/engines/seq2seq/native
 USER 10001:10001
 CMD ["serve", "--role", "model"]
 
@@ -174,6 +184,7 @@ ENV PRECIS_PROFILE=gpu \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=code /app /app
+COPY --from=step /step /app/service/engines/seq2seq/native
 USER 10001:10001
 CMD ["serve", "--role", "model"]
 

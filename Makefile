@@ -16,10 +16,12 @@ run: setup ## install what is missing, then serve (PORT=9000 and PROFILE=cpu cha
 
 setup:
 	@scripts/setup.sh embedded $(if $(filter-out embedded,$(PROFILE)),full)
+	@$(if $(filter-out embedded,$(PROFILE)),scripts/compiler.sh,:)
 	@scripts/apertium.sh
 
 setup-dev:
 	@scripts/setup.sh embedded full dev
+	@scripts/compiler.sh
 	@scripts/apertium.sh
 
 apertium: ## try again to install the Apertium packages (needs root)

@@ -64,6 +64,9 @@ class Settings(JobsSettings):
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto", description="of neural models; auto: by processor"
     )
+    native_steps: bool = Field(
+        True, description="int8 models decode in C where there is a compiled step or a C compiler, else through torch"
+    )
     coalesce: bool = Field(True, description="identical requests in flight share one computation")
     cache_mb: float = Field(
         32, ge=0, le=65536, description="results kept by the model process, where `PRECIS_COALESCE` is on; 0: none"

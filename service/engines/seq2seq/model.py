@@ -136,7 +136,9 @@ def assemble(
     @torch.inference_mode()
     def make(plan: LayerPlan) -> Linear:
         weight, bias = source.layer(plan)
-        if steps is not None and plan.in_step and isinstance(weight, QuantizedWeight):
+        # Without VNNI its product is ahead for many rows as well (`python -m bench.linear`).
+        ours = steps is not None and (plan.in_step or steps.bits < 8)
+        if steps is not None and ours and isinstance(weight, QuantizedWeight):
             return StepLinear(steps, weight, bias, nonnegative=plan.nonnegative)
         return make_linear(weight, bias, precision=precision, nonnegative=plan.nonnegative, many_rows=plan.many_rows)
 

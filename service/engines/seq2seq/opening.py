@@ -39,9 +39,9 @@ def open_engine(
     *,
     precision: Precision = "fp32",
     origin: Origin | None = None,
-    prefix: str = "",
     beams: int | None = None,
     budget: Budget | None = None,
+    native: bool = True,
 ) -> Seq2SeqEngine:
     """Return an engine over an unmodified checkpoint folder.
 
@@ -51,9 +51,9 @@ def open_engine(
         languages: what the model is good for and how it writes each language.
         precision: of the linear layers.
         origin: of the folder; None is one that nobody pulled.
-        prefix: text put before every source, such as `summarize: `.
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
         budget: rows and tokens at a time.
+        native: int8 decodes in C where that can be.
     Raises:
         LoadError: the folder cannot be used; the message says why.
     """
@@ -63,9 +63,9 @@ def open_engine(
     codes = languages.codes if told else {}
     # A large vocabulary takes as long as the layers, and half of the time nobody holds Python's lock.
     with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
-        reading = pool.submit(Tokens, folder, spec, codes, languages.style, prefix)
+        reading = pool.submit(Tokens, folder, spec, codes, languages.style, languages.prefix)
         caches = [folder] if origin.cache is None else [folder, origin.cache]
-        model = load_model(folder, precision, digest=origin.digest, caches=caches)
+        model = load_model(folder, precision, digest=origin.digest, caches=caches, native=native)
         tokens = reading.result()
     trim()
     return Seq2SeqEngine(

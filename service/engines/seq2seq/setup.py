@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import torch
 
@@ -83,8 +84,8 @@ def _open(row: NeuralRow, settings: Settings) -> Seq2SeqEngine:
     return open_engine(
         stored.path,
         entry,
-        languages_of(row),
+        replace(languages_of(row), prefix=row.input_prefix),
         precision=precision,
         origin=Origin(stored.manifest.commit, stored.manifest.digest, settings.quantized_dir),
-        prefix=row.input_prefix,
+        native=settings.native_steps,
     )

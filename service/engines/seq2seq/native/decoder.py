@@ -146,7 +146,8 @@ class StepDecoder:
         if reach <= self._record.bias_reach:
             return
         for record, bias in zip(self._records, self._biases, strict=True):
-            assert bias is not None  # noqa: S101 – all layers have one or none has
+            if bias is None:
+                raise TypeError("all layers of a decoder have a bias, or none has")
             table = bias.by_head(reach)
             record.bias = table.data_ptr()
             self._record.bias_reach = table.shape[1]

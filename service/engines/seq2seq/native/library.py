@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from service.engines.seq2seq.native import build
+from service.engines.seq2seq.native.structures import DecoderRecord, LaneRecord, LayerRecord
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ class Library:
         _share_openmp()
         loaded = ctypes.CDLL(str(path))
         loaded.precis_instructions.restype = ctypes.c_char_p
+        loaded.precis_size.restype = ctypes.c_long
+        for index, record in enumerate((DecoderRecord, LayerRecord, LaneRecord)):
+            if loaded.precis_size(index) != ctypes.sizeof(record):
+                raise OSError(f"{path.name} has other records than this release")
         name = loaded.precis_instructions()
         if name is None:
             raise OSError("this processor has no AVX2")
