@@ -33,9 +33,9 @@ class _Embedding:
         if weights.has(name):
             self._positions = weights.take(name)
         elif spec.positions == "sinusoidal":
-            self._positions = layers.sinusoids_m2m(rows, spec.d_model, self._pad)
+            self._positions = layers.sinusoids_m2m(rows, spec.d_model, self._pad).to(weights.compute.device)
         else:
-            self._positions = layers.sinusoids_marian(rows, spec.d_model)
+            self._positions = layers.sinusoids_marian(rows, spec.d_model).to(weights.compute.device)
 
     def sequence(self, ids: Tensor) -> Tensor:
         """[B, L] token ids -> [B, L, width]."""
@@ -43,7 +43,7 @@ class _Embedding:
             real = (ids != self._pad).long()
             places = (real.cumsum(1) + self._spec.position_offset - 1) * real + self._pad * (1 - real)
         else:
-            places = torch.arange(ids.shape[1]) + self._spec.position_offset
+            places = torch.arange(ids.shape[1], device=ids.device) + self._spec.position_offset
         return self._sum(ids, places)
 
     def step(self, ids: Tensor, positions: Tensor) -> Tensor:
@@ -70,6 +70,7 @@ class _EncoderLayer:
     def __init__(self, spec: ModelSpec, weights: Weights, at: str) -> None:
         self._pre_norm = spec.pre_norm
         self._heads = spec.encoder_heads
+        self._kind = weights.compute.kind
         self._act = layers.activation(spec.activation)
         own, last = (_feeding(spec, f"{at}.{name}") for name in ("self_attn_layer_norm", "final_layer_norm"))
         self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own, many_rows=True)
@@ -89,7 +90,7 @@ class _EncoderLayer:
         return second(self._down(self._act(self._up(x))).add_(x))
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        return self._out(layers.self_attention(self._qkv(x), self._heads, mask, None))
+        return self._out(layers.self_attention(self._qkv(x), self._heads, mask, None, self._kind))
 
 
 class _DecoderLayer:
@@ -130,6 +131,7 @@ class BartModel:
 
     def __init__(self, spec: ModelSpec, weights: Weights) -> None:
         self.spec = spec
+        self.compute = weights.compute
         self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads)
         source, target = weights.tables()
         self._source = _Embedding(spec, weights, "encoder", source)
@@ -154,9 +156,9 @@ class BartModel:
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
-        ids = layers.pad_batch(sources, self.spec.generation.pad)
+        ids = layers.pad_batch(sources, self.spec.generation.pad, self.compute.device)
         lengths = tuple(map(len, sources))
-        return EncoderRun(self._source.sequence(ids), lengths, layers.padding_mask(lengths, ids.shape[1]))
+        return EncoderRun(self._source.sequence(ids), lengths, layers.padding_mask(lengths, ids.shape[1], self.compute))
 
     def advance(self, run: EncoderRun, count: int) -> bool:
         """Take a batch through at most `count` more layers. Returns whether it is through."""

@@ -32,12 +32,14 @@ class Languages:
         codes: tag -> the language as the model writes it; a model that is told no language has tags all the same.
         sources, targets: tags that are read and written only; empty for all of `codes`.
         style: where the model wants its languages; None is what its kind usually wants.
+        prefix: text put before every source, such as `summarize: `.
     """
 
     codes: Mapping[str, str]
     sources: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     style: LanguageStyle | None = None
+    prefix: str = ""
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.devices import CPU, ON_CPU, Compute
 from service.engines.seq2seq.keyvalues import CacheShape
 
 Function = Callable[[Tensor], Tensor]
@@ -79,21 +80,24 @@ def relative_bucket(distance: Tensor, *, bidirectional: bool, buckets: int, max_
     return found + torch.where(distance < exact, distance, large)
 
 
-def padding_mask(lengths: Sequence[int], width: int) -> Tensor | None:
+def padding_mask(lengths: Sequence[int], width: int, compute: Compute = ON_CPU) -> Tensor | None:
     """Return what is added to attention scores so that padding is not seen, [B, 1, 1, width]; None without padding."""
     if min(lengths) == width:
         return None
-    seen = torch.arange(width) < torch.tensor(lengths).unsqueeze(1)
-    return torch.zeros(seen.shape).masked_fill_(~seen, -math.inf)[:, None, None, :]
+    device = compute.device
+    seen = torch.arange(width, device=device) < torch.tensor(lengths, device=device).unsqueeze(1)
+    return torch.zeros(seen.shape, dtype=compute.kind, device=device).masked_fill_(~seen, -math.inf)[:, None, None, :]
 
 
-def pad_batch(rows: Sequence[Sequence[int]], pad: int) -> Tensor:
+def pad_batch(rows: Sequence[Sequence[int]], pad: int, device: torch.device = CPU) -> Tensor:
     """Return token ids as one matrix, [B, L] int64, short rows filled up on the right."""
     width = max(map(len, rows))
-    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
 
 
-def self_attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | None) -> Tensor:
+def self_attention(
+    qkv: Tensor, heads: int, mask: Tensor | None, scale: float | None, kind: torch.dtype = torch.float32
+) -> Tensor:
     """Return what a whole sequence reads of itself.
 
     Args:
@@ -101,9 +105,13 @@ def self_attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | 
         heads: attention heads.
         mask: added to the scores, broadcast over [B, heads, L, L], or None.
         scale: of the scores; None is one over the root of a head's width.
+        kind: type to compute with.
     Returns:
-        [B, L, inner].
+        [B, L, inner], in the type of `qkv`.
     """
+    if kind is not qkv.dtype:
+        mask = None if mask is None else mask.to(kind)
+        return self_attention(qkv.to(kind), heads, mask, scale, kind).to(qkv.dtype)
     batch, length, width = qkv.shape
     query, key, value = qkv.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
     out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)

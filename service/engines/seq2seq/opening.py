@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from service.engines.catalogue import ModelRow
+from service.engines.seq2seq.devices import CPU
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision
 from service.engines.seq2seq.memory import trim
@@ -38,8 +41,8 @@ def open_engine(
     languages: Languages,
     *,
     precision: Precision = "fp32",
+    device: torch.device = CPU,
     origin: Origin | None = None,
-    prefix: str = "",
     beams: int | None = None,
     budget: Budget | None = None,
 ) -> Seq2SeqEngine:
@@ -50,8 +53,8 @@ def open_engine(
         row: of the catalogue; decides the task and the longest source.
         languages: what the model is good for and how it writes each language.
         precision: of the linear layers.
+        device: where the model runs.
         origin: of the folder; None is one that nobody pulled.
-        prefix: text put before every source, such as `summarize: `.
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
         budget: rows and tokens at a time.
     Raises:
@@ -63,9 +66,9 @@ def open_engine(
     codes = languages.codes if told else {}
     # A large vocabulary takes as long as the layers, and half of the time nobody holds Python's lock.
     with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
-        reading = pool.submit(Tokens, folder, spec, codes, languages.style, prefix)
+        reading = pool.submit(Tokens, folder, spec, codes, languages.style, languages.prefix)
         caches = [folder] if origin.cache is None else [folder, origin.cache]
-        model = load_model(folder, precision, digest=origin.digest, caches=caches)
+        model = load_model(folder, precision, digest=origin.digest, caches=caches, device=device)
         tokens = reading.result()
     trim()
     return Seq2SeqEngine(
