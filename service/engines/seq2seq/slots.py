@@ -50,6 +50,7 @@ class Lane:
         self._scale = shape.head_width**-0.5 if shape.scale is None else shape.scale
         columns = shape.columns(_FIRST_STEPS * width)
         self._device = compute.device
+        self._fused = compute.device.type != "cpu" or compute.kind is not torch.float32
         self._own = KeyValues(shape, columns, compute)
         self._cross = KeyValues(shape, shape.columns(source), compute)
         # What is added to the scores of each row: nought for columns of its past, minus infinity for others.
@@ -182,7 +183,7 @@ class Lane:
         """
         groups, width, heads, size = query.shape
         keys, values = cache
-        if self._device.type != "cpu":
+        if self._fused:
             by_head = (groups, heads, -1, size)
             if mask is not None:
                 mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.view(groups, heads, *mask.shape[1:])
