@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -106,21 +107,27 @@ class CudaCapture:
 
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
+        self._aside = _side_stream()
 
     def __call__(self, forward: Forward, lane: StaticLane) -> tuple[Replayable, Tensor]:
         """Return the graph of a lane's step and where its logits will lie."""
         # Libraries make their workspaces and the model its tables in a first run. It writes the same keys and values
         # as the replay that follows, so it does no harm.
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch has no types here
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        self._aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._aside):
             forward(lane)
-        torch.cuda.current_stream().wait_stream(aside)
+        torch.cuda.current_stream().wait_stream(self._aside)
         graph = torch.cuda.CUDAGraph()
         # Another thread may load a model meanwhile.
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._aside, capture_error_mode="thread_local"):
             logits = forward(lane)
         return graph, logits
+
+
+@cache
+def _side_stream() -> torch.cuda.Stream:
+    """The one stream of all captures; cuBLAS keeps some ten megabytes for each stream it has seen."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch has no types here
 
 
 class StaticStepper:
