@@ -28,6 +28,8 @@ class _Embedding:
         self._table = table
         self._norm = weights.norm(f"{side}.layernorm_embedding", spec.norm_epsilon) if spec.embed_norm else None
         self._pad = spec.generation.pad
+        # A number would be copied to a GPU at each step, which a CUDA graph does not allow.
+        self._pad_place = torch.tensor(self._pad, device=weights.compute.device)
         name = f"{side}.embed_positions.weight"
         rows = spec.max_positions + spec.position_offset
         if weights.has(name):
@@ -50,7 +52,7 @@ class _Embedding:
         """[R] token ids at [R] positions -> [R, width]."""
         places = positions + self._spec.position_offset
         if self._spec.positions == "sinusoidal":
-            places = torch.where(ids == self._pad, self._pad, places)
+            places = torch.where(ids == self._pad, self._pad_place, places)
         return self._sum(ids, places)
 
     def _sum(self, ids: Tensor, places: Tensor) -> Tensor:
