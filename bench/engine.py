@@ -1,6 +1,7 @@
 """Tokens a second of our encoder-decoder engine and of its peers, on the same weights and threads.
 
     python -m bench.engine --shape m2m100-418m [--rows 1,8,32] [--beams 1,4] [--peers transformers,ctranslate2,openvino]
+    python -m bench.engine --shape m2m100-418m --device cuda [--precision bf16,fp16] [--peers transformers]
 
 Each side is a process of its own; they take turns, round by round, on the same token ids, and every answer is checked
 to hold the number of tokens asked for. A call is whole: encoder, cross-attention keys, decoding; tokenisation is off.
@@ -98,6 +99,21 @@ def report(workers: list[Worker], cells: list[Cell], found: Results, limit_ms: f
                 pairs = (zip(found.rates[us.name, cell], found.rates[peer.name, cell], strict=True) for cell in cells)
                 ratios = (f"{statistics.median(one / other for one, other in pair):.2f}" for pair in pairs)
                 print(f"| {peer.name} | " + " | ".join(ratios) + " |")
+    if limit_ms:
+        report_limit(workers, cells, found, limit_ms)
+    for worker in ours:
+        steps = [statistics.median(found.steps[worker.name, cell]) for cell in cells]
+        print(f"\n{worker.name}, ms a step: " + " | ".join(f"{ms:.2f}" for ms in steps))
+    print("\n| | load, s | RSS when loaded, MB | peak RSS, MB |\n|---|---|---|---|")
+    for worker in workers:
+        print(f"| {worker.name} | {worker.load_s:.1f} | {worker.rss_mb:.0f} | {worker.peak_mb:.0f} |")
+
+
+def report_limit(workers: list[Worker], cells: list[Cell], found: Results, limit_ms: float) -> None:
+    """Print what the rates are of the rate at which the processor reads the weights."""
+    ours = [worker for worker in workers if worker.side == "precis"]
+    head = " | ".join(f"{cell.rows} x {cell.beams}" for cell in cells)
+    lines = f"|---|{'---|' * len(cells)}"
     print(
         f"\nShare of the limit, one read of the int8 decoder weights a step ({limit_ms:.2f} ms)\n| | {head} |\n{lines}"
     )
@@ -107,10 +123,6 @@ def report(workers: list[Worker], cells: list[Cell], found: Results, limit_ms: f
     for worker in ours:
         steps = [statistics.median(found.steps[worker.name, cell]) for cell in cells]
         print(f"| {worker.name}, decode steps | " + " | ".join(f"{limit_ms / ms * 100:.0f} %" for ms in steps) + " |")
-        print(f"| {worker.name}, ms a step | " + " | ".join(f"{ms:.1f}" for ms in steps) + " |")
-    print("\n| | load, s | RSS when loaded, MB | peak RSS, MB |\n|---|---|---|---|")
-    for worker in workers:
-        print(f"| {worker.name} | {worker.load_s:.1f} | {worker.rss_mb:.0f} | {worker.peak_mb:.0f} |")
 
 
 def arguments() -> argparse.Namespace:
@@ -124,12 +136,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--new-tokens", type=int, default=32)
     parser.add_argument("--source-tokens", type=int, default=32)
     parser.add_argument("--peers", default="transformers", help=f"of {', '.join(PEERS)}; or one precision: NAME-bf16")
-    parser.add_argument("--precision", default="int8", help="of ours: int8, bf16, fp32; several make several sides")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of ours and of transformers")
+    parser.add_argument(
+        "--precision", help="of ours: int8 (the default), bf16, fp32; on a GPU bf16 (the default), fp16"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "precis-bench")
     parser.add_argument("--remove", action="store_true", help="remove the weights made for this run, not the peers")
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.precision = given.precision or ("int8" if given.device == "cpu" else "bf16")
+    return given
 
 
 def main() -> None:
@@ -147,10 +164,11 @@ def main() -> None:
     try:
         launch(folder, cache, given, workers)
         bandwidth = read_bandwidth(given.threads)
-        limit_ms = decoder_weights(folder) / bandwidth * 1000
+        limit_ms = decoder_weights(folder) / bandwidth * 1000 if given.device == "cpu" else 0.0
         print(
-            f"{given.shape or folder.name}, {given.source_tokens} tokens in, {given.new_tokens} out, {given.threads} "
-            f"threads, {given.rounds} rounds, {bandwidth / 1e9:.1f} GB/s read",
+            f"{given.shape or folder.name}, {given.source_tokens} tokens in, {given.new_tokens} out, on "
+            f"{given.device}, {given.threads} threads, {given.rounds} rounds, "
+            f"{bandwidth / 1e9:.1f} GB/s read by the processor",
             flush=True,
         )
         report(workers, cells, measure(workers, cells, config, given), limit_ms)

@@ -61,8 +61,11 @@ class Settings(JobsSettings):
     profile: Literal["embedded", "cpu", "gpu"] = Field("embedded", description="which set of engines is the default")
     engines: str = Field("", description="engines to load, by name; empty: those of the profile")
     models: str = Field("", description="neural models to load, by id; empty: those of the profile")
-    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
-        "auto", description="of neural models; auto: by processor"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where neural models run; auto: on a GPU where PyTorch finds one"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+        "auto", description="of neural models; auto: by processor or GPU; fp16 is for GPUs, int8 for processors"
     )
     native_steps: bool = Field(
         True, description="int8 models decode in C where there is a compiled step or a C compiler, else through torch"

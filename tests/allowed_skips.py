@@ -28,6 +28,12 @@ def _lacks_int8() -> bool:
     return not capability().int8_bits
 
 
+def _lacks_cuda() -> bool:
+    import torch
+
+    return not torch.cuda.is_available()
+
+
 ALLOWED = (
     AllowedSkip(
         reason="Apertium packages are not installed",
@@ -75,6 +81,11 @@ ALLOWED = (
         reason="no exact int8 products on this processor",
         because="without VNNI pairs of products saturate, and int8 is not chosen there",
         holds=_lacks_int8,
+    ),
+    AllowedSkip(
+        reason="no CUDA device",
+        because="what a GPU computes can be tried on one only; shapes, types, devices and tokens are tested without",
+        holds=_lacks_cuda,
     ),
     AllowedSkip(
         reason="no image can be built here",

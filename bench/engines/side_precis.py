@@ -17,9 +17,9 @@ from service.engines.seq2seq.runner import Budget, Runner
 class Side:
     """See `worker.Side`."""
 
-    def __init__(self, folder: Path, precision: str, threads: int) -> None:
+    def __init__(self, folder: Path, precision: str, threads: int, device: str = "cpu") -> None:
         torch.set_num_threads(threads)
-        self._model = load_model(folder, precision)  # type: ignore[arg-type]
+        self._model = load_model(folder, precision, device=torch.device(device))  # type: ignore[arg-type]
         self._details: dict[str, Any] = {}
 
     @staticmethod

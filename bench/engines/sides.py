@@ -15,6 +15,9 @@ from bench.environments import ROOT, interpreter
 PEERS = {"transformers": ("fp32", "bf16"), "ctranslate2": ("int8",), "openvino": ("int8",)}
 """The other engines and the precisions each is measured at."""
 
+GPU_PEERS = {"transformers": ("bf16", "fp16")}
+"""Those that are measured on a GPU."""
+
 
 class Worker:
     """A side that is loaded and waits for requests.
@@ -80,20 +83,22 @@ def launch(folder: Path, cache: Path, given: argparse.Namespace, started: list[W
     Args:
         folder: Hugging Face checkpoint.
         cache: for what is made of it.
-        given: `precision` and `peers` (comma separated), `threads`, `cache` (for environments).
+        given: `precision` and `peers` (comma separated), `threads`, `device`, `cache` (for environments).
         started: gets the workers as they are ready, so that the caller can end them whatever happens.
     """
+    peers = PEERS if given.device == "cpu" else GPU_PEERS
     wanted = [("precis", precision) for precision in given.precision.split(",")]
     for peer in filter(None, given.peers.split(",")):
         name, _, precision = peer.partition("-")
-        if name not in PEERS:
-            raise SystemExit(f"{name} is not among the peers {', '.join(PEERS)}")
-        wanted += [(name, one) for one in ([precision] if precision else PEERS[name])]
+        if name not in peers:
+            raise SystemExit(f"{name} is not among the peers {', '.join(peers)}")
+        wanted += [(name, one) for one in ([precision] if precision else peers[name])]
     cache.mkdir(parents=True, exist_ok=True)
     for side, precision in wanted:
         python = interpreter(side, given.cache / "venvs")
         words = [python, "-m", "bench.engines.worker", side]
         rest = ["--precision", precision, "--threads", str(given.threads), "--cache", str(cache)]
+        rest += ["--device", given.device]
         done = subprocess.run(
             [*words, str(folder), *rest, "--prepare"],
             cwd=ROOT,

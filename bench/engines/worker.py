@@ -1,6 +1,6 @@
 """One side of the comparison in a process of its own, driven by JSON lines.
 
-    python -m bench.engines.worker SIDE FOLDER --precision int8 --threads 2 --cache DIR [--prepare]
+    python -m bench.engines.worker SIDE FOLDER --precision int8 --threads 2 --cache DIR [--device cuda] [--prepare]
 
 Runs in the environment of that side, so it imports nothing of the service but what the side itself imports. A request
 `{"sources": [[ids]], "beams": n, "new_tokens": n}` is answered by `{"seconds", "counts", "peak_mb", ...}`.
@@ -23,8 +23,8 @@ from typing import Any, Protocol
 class Side(Protocol):
     """What a side's module offers as its class `Side`."""
 
-    def __init__(self, folder: Path, precision: str, threads: int) -> None:
-        """Load what `prepare` returned."""
+    def __init__(self, folder: Path, precision: str, threads: int, device: str = "cpu") -> None:
+        """Load what `prepare` returned; sides that run on processors only take no device."""
 
     @staticmethod
     def prepare(folder: Path, precision: str, cache: Path) -> Path:
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--precision", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--prepare", action="store_true", help="convert, print the folder and end")
     given = parser.parse_args()
     # Libraries print to standard output as they like; the replies get a channel of their own.
@@ -75,7 +76,8 @@ def main() -> None:
         print(json.dumps({"folder": str(kind.prepare(given.folder, given.precision, given.cache))}), file=replies)
         return
     start = time.perf_counter()
-    side = kind(given.folder, given.precision, given.threads)
+    where = {} if given.device == "cpu" else {"device": given.device}
+    side = kind(given.folder, given.precision, given.threads, **where)
     ready = {"load_s": time.perf_counter() - start, "rss_mb": memory_mb("VmRSS"), "peak_mb": memory_mb("VmHWM")}
     print(json.dumps(ready), file=replies, flush=True)
     serve(side, sys.stdin, replies)

@@ -59,6 +59,7 @@ def open_store(settings: Settings, models: Sequence[ModelInfo]) -> SharedResults
         raise SettingsError("PRECIS_REDIS_URL: the Python package `redis` is not installed") from None
     secret = settings.redis_password_file.read_bytes() if settings.redis_password_file else b""
     ways = (
+        settings.device,
         settings.precision,
         settings.remote_model,
         settings.remote_extra_json,

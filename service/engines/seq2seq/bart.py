@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from service.engines.seq2seq import layers
 from service.engines.seq2seq.keyvalues import CacheShape
-from service.engines.seq2seq.layers import Encoder, EncoderRun
+from service.engines.seq2seq.layers import Encoder, EncoderRun, Padding
 from service.engines.seq2seq.native.decoder import LayerParts, step_decoder
 from service.engines.seq2seq.rows import Rows
 from service.engines.seq2seq.slots import Step
@@ -29,14 +29,16 @@ class _Embedding:
         self._table = table
         self._norm = weights.norm(f"{side}.layernorm_embedding", spec.norm_epsilon) if spec.embed_norm else None
         self._pad = spec.generation.pad
+        # A number would be copied to a GPU at each step, which a CUDA graph does not allow.
+        self._pad_place = torch.tensor(self._pad, device=weights.compute.device)
         name = f"{side}.embed_positions.weight"
         rows = spec.max_positions + spec.position_offset
         if weights.has(name):
             self._positions = weights.take(name)
         elif spec.positions == "sinusoidal":
-            self._positions = layers.sinusoids_m2m(rows, spec.d_model, self._pad)
+            self._positions = layers.sinusoids_m2m(rows, spec.d_model, self._pad).to(weights.compute.device)
         else:
-            self._positions = layers.sinusoids_marian(rows, spec.d_model)
+            self._positions = layers.sinusoids_marian(rows, spec.d_model).to(weights.compute.device)
 
     def sequence(self, ids: Tensor) -> Tensor:
         """[B, L] token ids -> [B, L, width]."""
@@ -44,14 +46,14 @@ class _Embedding:
             real = (ids != self._pad).long()
             places = (real.cumsum(1) + self._spec.position_offset - 1) * real + self._pad * (1 - real)
         else:
-            places = torch.arange(ids.shape[1]) + self._spec.position_offset
+            places = torch.arange(ids.shape[1], device=ids.device) + self._spec.position_offset
         return self._sum(ids, places)
 
     def step(self, ids: Tensor, positions: Tensor) -> Tensor:
         """[R] token ids at [R] positions -> [R, width]."""
         places = positions + self._spec.position_offset
         if self._spec.positions == "sinusoidal":
-            places = torch.where(ids == self._pad, self._pad, places)
+            places = torch.where(ids == self._pad, self._pad_place, places)
         return self._sum(ids, places)
 
     def _sum(self, ids: Tensor, places: Tensor) -> Tensor:
@@ -71,6 +73,7 @@ class _EncoderLayer:
     def __init__(self, spec: ModelSpec, weights: Weights, at: str) -> None:
         self._pre_norm = spec.pre_norm
         self._heads = spec.encoder_heads
+        self._kind = weights.compute.kind
         self._act = layers.activation(spec.activation)
         own, last = (_feeding(spec, f"{at}.{name}") for name in ("self_attn_layer_norm", "final_layer_norm"))
         self._qkv = weights.linear(*(f"{at}.self_attn.{part}_proj" for part in "qkv"), after=own, many_rows=True)
@@ -81,16 +84,16 @@ class _EncoderLayer:
             weights.norm(f"{at}.{name}", spec.norm_epsilon) for name in ("self_attn_layer_norm", "final_layer_norm")
         ]
 
-    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, padding: Padding) -> Tensor:
         first, second = self._norms
         if self._pre_norm:
-            x = self._attend(first(x), mask).add_(x)
+            x = self._attend(first(x), padding).add_(x)
             return self._down(self._act(self._up(second(x)))).add_(x)
-        x = first(self._attend(x, mask).add_(x))
+        x = first(self._attend(x, padding).add_(x))
         return second(self._down(self._act(self._up(x))).add_(x))
 
-    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        return self._out(layers.self_attention(self._qkv(x), self._heads, mask, None))
+    def _attend(self, x: Tensor, padding: Padding) -> Tensor:
+        return self._out(layers.self_attention(self._qkv(x), self._heads, padding, kind=self._kind))
 
 
 class _DecoderLayer:
@@ -138,6 +141,7 @@ class BartModel:
 
     def __init__(self, spec: ModelSpec, weights: Weights) -> None:
         self.spec = spec
+        self.compute = weights.compute
         self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads)
         source, target = weights.tables()
         self._source = _Embedding(spec, weights, "encoder", source)
@@ -164,9 +168,9 @@ class BartModel:
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
-        ids = layers.pad_batch(sources, self.spec.generation.pad)
+        ids = layers.pad_batch(sources, self.spec.generation.pad, self.compute.device)
         lengths = tuple(map(len, sources))
-        return EncoderRun(self._source.sequence(ids), lengths, layers.padding_mask(lengths, ids.shape[1]))
+        return EncoderRun(self._source.sequence(ids), lengths, Padding(lengths, ids.shape[1], self.compute))
 
     def advance(self, run: EncoderRun, count: int) -> bool:
         """Take a batch through at most `count` more layers. Returns whether it is through."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from service.engines.seq2seq.devices import ON_CPU, Compute
 
 # Attention reads whole vectors of columns, and never so few that torch would multiply by a loop of its own (below 400
 # products). Sums then run in one order whatever else is in the lane: a row's result has the same bits in any company.
@@ -38,9 +41,10 @@ class KeyValues:
             [places * heads, reach, head_width].
     """
 
-    def __init__(self, shape: CacheShape, columns: int) -> None:
+    def __init__(self, shape: CacheShape, columns: int, compute: Compute = ON_CPU) -> None:
+        sizes = (shape.layers, 2, 0, shape.heads, columns, shape.head_width)
         # Zeros, not rubbish: what lies behind a mask is multiplied by nought, and nought times NaN is NaN.
-        self.data = torch.zeros(shape.layers, 2, 0, shape.heads, columns, shape.head_width)
+        self.data = torch.zeros(sizes, dtype=compute.kind, device=compute.device)
         self.shown: list[tuple[Tensor, Tensor]] = []
         self._shows = (0, 0)
 
@@ -79,3 +83,23 @@ def grown(cache: Tensor, dimension: int, size: int, fill: float) -> Tensor:
     made = cache.new_full(shape, fill)
     made.narrow(dimension, 0, cache.shape[dimension]).copy_(cache)
     return made
+
+
+def fused_attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """Attention of few queries in torch's own kernel, one call with scores and sums in float32: for GPUs.
+
+    Args:
+        query: [requests, width, heads, head_width].
+        keys, values: [requests, heads, reach, head_width], in the type to compute with.
+        mask: added to the scores, broadcast over [requests, heads, width, reach], or None.
+        scale: of the scores.
+    Returns:
+        [requests * width, heads * head_width], in the type of `query`.
+    """
+    groups, width, heads, size = query.shape
+    kind = values.dtype
+    mask = mask if mask is None or mask.dtype is kind else mask.to(kind)
+    found = functional.scaled_dot_product_attention(
+        query.transpose(1, 2).to(kind), keys, values, attn_mask=mask, scale=scale
+    )
+    return found.transpose(1, 2).reshape(groups * width, heads * size).to(query.dtype)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.devices import CPU, ON_CPU, Compute
 from service.engines.seq2seq.keyvalues import CacheShape
 
 Function = Callable[[Tensor], Tensor]
@@ -79,31 +80,73 @@ def relative_bucket(distance: Tensor, *, bidirectional: bool, buckets: int, max_
     return found + torch.where(distance < exact, distance, large)
 
 
-def padding_mask(lengths: Sequence[int], width: int) -> Tensor | None:
-    """Return what is added to attention scores so that padding is not seen, [B, 1, 1, width]; None without padding."""
-    if min(lengths) == width:
-        return None
-    seen = torch.arange(width) < torch.tensor(lengths).unsqueeze(1)
-    return torch.zeros(seen.shape).masked_fill_(~seen, -math.inf)[:, None, None, :]
+class Padding:
+    """What attention must not see of a padded batch.
+
+    On a processor each row is attended alone, in its own length: with a mask the last bits of a row's sums would depend
+    on how long its neighbours are. A GPU takes all rows at once, with a mask.
+
+    Args:
+        lengths: of the rows.
+        width: of the batch.
+        compute: where it runs.
+    """
+
+    def __init__(self, lengths: Sequence[int], width: int, compute: Compute = ON_CPU) -> None:
+        self.apart: tuple[int, ...] = ()
+        self.mask: Tensor | None = None
+        if min(lengths) == width:
+            return
+        if compute.device.type == "cpu":
+            self.apart = tuple(lengths)
+            return
+        device = compute.device
+        seen = torch.arange(width, device=device) < torch.tensor(lengths, device=device).unsqueeze(1)
+        mask = torch.zeros(seen.shape, dtype=compute.kind, device=device).masked_fill_(~seen, -math.inf)
+        self.mask = mask[:, None, None, :]
 
 
-def pad_batch(rows: Sequence[Sequence[int]], pad: int) -> Tensor:
+def pad_batch(rows: Sequence[Sequence[int]], pad: int, device: torch.device = CPU) -> Tensor:
     """Return token ids as one matrix, [B, L] int64, short rows filled up on the right."""
     width = max(map(len, rows))
-    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
 
 
-def self_attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | None) -> Tensor:
-    """Return what a whole sequence reads of itself.
+def self_attention(
+    qkv: Tensor,
+    heads: int,
+    padding: Padding,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    kind: torch.dtype = torch.float32,
+) -> Tensor:
+    """Return what whole sequences read of themselves; nought where a row is padded and attended alone.
 
     Args:
         qkv: [B, L, 3 * inner].
         heads: attention heads.
-        mask: added to the scores, broadcast over [B, heads, L, L], or None.
+        padding: of the batch.
+        bias: added to the scores, [1, heads, L, L], or None.
         scale: of the scores; None is one over the root of a head's width.
+        kind: type to compute with.
     Returns:
-        [B, L, inner].
+        [B, L, inner], in the type of `qkv`.
     """
+    given, qkv = qkv.dtype, qkv.to(kind)
+    if padding.apart:
+        out = qkv.new_zeros(*qkv.shape[:2], qkv.shape[2] // 3)
+        for row, length in enumerate(padding.apart):
+            own = None if bias is None else bias[..., :length, :length]
+            out[row : row + 1, :length] = _attention(qkv[row : row + 1, :length], heads, own, scale)
+        return out.to(given)
+    mask = padding.mask
+    if bias is not None:
+        mask = bias if mask is None else bias + mask
+    return _attention(qkv, heads, None if mask is None else mask.to(kind), scale).to(given)
+
+
+def _attention(qkv: Tensor, heads: int, mask: Tensor | None, scale: float | None) -> Tensor:
     batch, length, width = qkv.shape
     query, key, value = qkv.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
     out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
@@ -136,12 +179,12 @@ class Norm:
 class EncoderRun:
     """A padded batch on its way through the encoder.
 
-    `mask` is what attention adds in every layer, or None; `layer` counts the layers done.
+    `padding` is what attention must not see; `layer` counts the layers done.
     """
 
     hidden: Tensor
     lengths: tuple[int, ...]
-    mask: Tensor | None
+    padding: Padding
     layer: int = 0
     done: bool = False
 
@@ -154,7 +197,7 @@ class EncoderRun:
 class Encoder:
     """What both encoders share: a batch goes through layer by layer, so that a long one can be taken in slices."""
 
-    def __init__(self, layers: Sequence[Callable[[Tensor, Tensor | None], Tensor]], final: Function | None) -> None:
+    def __init__(self, layers: Sequence[Callable[[Tensor, Padding], Tensor]], final: Function | None) -> None:
         self._layers = layers
         self._final = final
 
@@ -162,7 +205,7 @@ class Encoder:
         """Take a batch through at most so many more layers. Returns whether it is through."""
         until = min(len(self._layers), run.layer + layers)
         for layer in self._layers[run.layer : until]:
-            run.hidden = layer(run.hidden, run.mask)
+            run.hidden = layer(run.hidden, run.padding)
         run.layer = until
         if until < len(self._layers):
             return False

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from service.engines.seq2seq.quantize import QuantizedWeight, quantize_weight
 
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 MAX_INT8_IN_FEATURES = 65_536
 """Above it the sum of byte products could leave 32 bits: 65 536 x 255 x 127 < 2^31."""
@@ -198,7 +198,7 @@ def make_linear(
     Args:
         weight: floating point, or quantized already, which only "int8" takes.
         bias: [out] or None.
-        precision: "fp32", "bf16" or "int8".
+        precision: "fp32", "bf16" or "int8"; "fp16" is for GPUs, whose layers are made elsewhere.
         nonnegative: the inputs are never below zero (after ReLU), which int8 uses; other precisions ignore it.
         many_rows: it mostly takes many rows at once, or is very wide; picks the kernel for int8.
 
@@ -214,7 +214,7 @@ def make_linear(
     if precision == "bf16":
         return Bf16Linear(weight, bias)
     bits = capability().int8_bits
-    if not bits or weight.device.type != "cpu":
+    if precision != "int8" or not bits or weight.device.type != "cpu":
         raise ValueError("there are no exact int8 products here; choose fp32 or bf16")
     quantized = quantize_weight(weight, bits=bits)
     return Int8Linear(quantized, bias, nonnegative=nonnegative, many_rows=many_rows)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from service.engines.seq2seq import graphs
 from service.engines.seq2seq.arrange import entries, layout_name
 from service.engines.seq2seq.bart import BartModel
 from service.engines.seq2seq.cache import CacheKey, open_cached
 from service.engines.seq2seq.configuration import LoadError
+from service.engines.seq2seq.devices import CPU, Compute, compute_for, exact_sums
 from service.engines.seq2seq.digest import source_digest
+from service.engines.seq2seq.gpu_weights import GpuSource
 from service.engines.seq2seq.keyvalues import CacheShape
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.linear import Linear, Precision, capability, make_linear
@@ -35,6 +39,7 @@ class Seq2SeqModel(Protocol):
 
     spec: ModelSpec
     cache_shape: CacheShape
+    compute: Compute
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token."""
@@ -61,6 +66,7 @@ def load_model(
     digest: str = "",
     caches: Sequence[Path] | None = None,
     native: bool = True,
+    device: torch.device = CPU,
 ) -> Seq2SeqModel:
     """Return the model of an unmodified Hugging Face folder.
 
@@ -70,12 +76,16 @@ def load_model(
         digest: of the folder's files where it is known; it names the quantized weights that are kept.
         caches: folders that may hold quantized weights or take them, the best first; None is the folder itself.
         native: int8 decodes in C where that can be; otherwise, and without, through torch.
+        device: where it runs.
     Raises:
         LoadError: the folder is of another architecture, lacks a file or holds a broken one, or this processor has no
-            exact int8 products.
+            exact int8 products; or the device lacks the precision or the memory.
     """
     bound_kernels()
+    compute = compute_for(device, precision)
     spec = read_spec(folder)
+    if compute.device.type != "cpu":
+        return _load_on_gpu(folder, spec, compute)
     plans = plan_layers(spec)
     if precision == "int8":
         bits = capability().int8_bits
@@ -90,6 +100,21 @@ def load_model(
     else:
         loaded = load_tensors(folder, spec)
         model = assemble(spec, CheckpointSource(loaded.tensors, loaded.places), plans, precision)
+    trim()
+    keep_freed()
+    return model
+
+
+def _load_on_gpu(folder: Path, spec: ModelSpec, compute: Compute) -> Seq2SeqModel:
+    """A model whose weights lie on another device; its decode steps are captured where that gives the same results."""
+    exact_sums(compute.device)
+    try:
+        loaded = load_tensors(folder, spec)
+        source = GpuSource(CheckpointSource(loaded.tensors, loaded.places), compute)
+        model = _construct(spec, Weights(source, source.linear, compute))
+        model.compute = replace(compute, graphs=graphs.work(model))
+    except torch.OutOfMemoryError as error:
+        raise LoadError(f"the model in {folder.name} does not fit into the memory of {compute.device}") from error
     trim()
     keep_freed()
     return model

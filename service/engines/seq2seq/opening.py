@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from service.engines.catalogue import ModelRow
+from service.engines.seq2seq.devices import CPU
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision
 from service.engines.seq2seq.memory import trim
@@ -19,17 +22,19 @@ from service.records import ModelInfo, Task
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a folder came from.
+    """Where a folder came from, and how what is made of it for processors is kept and run.
 
     Attributes:
         revision: of the repository.
         digest: of the files, which also names the quantized weights that are made of them; empty when it is unknown.
         cache: folder for quantized weights where the model's own cannot be written; None for no other.
+        native: int8 decodes in C where that can be.
     """
 
     revision: str = ""
     digest: str = ""
     cache: Path | None = None
+    native: bool = True
 
 
 def open_engine(
@@ -38,10 +43,10 @@ def open_engine(
     languages: Languages,
     *,
     precision: Precision = "fp32",
+    device: torch.device = CPU,
     origin: Origin | None = None,
     beams: int | None = None,
     budget: Budget | None = None,
-    native: bool = True,
 ) -> Seq2SeqEngine:
     """Return an engine over an unmodified checkpoint folder.
 
@@ -50,10 +55,10 @@ def open_engine(
         row: of the catalogue; decides the task and the longest source.
         languages: what the model is good for and how it writes each language.
         precision: of the linear layers.
+        device: where the model runs.
         origin: of the folder; None is one that nobody pulled.
         beams: of each row; None is what the checkpoint wants for summaries and greedy for translations.
         budget: rows and tokens at a time.
-        native: int8 decodes in C where that can be.
     Raises:
         LoadError: the folder cannot be used; the message says why.
     """
@@ -65,7 +70,7 @@ def open_engine(
     with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
         reading = pool.submit(Tokens, folder, spec, codes, languages.style, languages.prefix)
         caches = [folder] if origin.cache is None else [folder, origin.cache]
-        model = load_model(folder, precision, digest=origin.digest, caches=caches, native=native)
+        model = load_model(folder, precision, digest=origin.digest, caches=caches, device=device, native=origin.native)
         tokens = reading.result()
     trim()
     return Seq2SeqEngine(

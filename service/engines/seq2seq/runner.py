@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from service.engines.base import Measures
-from service.engines.seq2seq import policies
+from service.engines.seq2seq import graphs, policies
 from service.engines.seq2seq.layers import EncoderRun
 from service.engines.seq2seq.model import Seq2SeqModel
 from service.engines.seq2seq.policies import DecodeParams, Hypothesis, Row
-from service.engines.seq2seq.slots import Lane, Step, lane_length
+from service.engines.seq2seq.slots import Lane, lane_length
+from service.engines.seq2seq.stepping import Stepper
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,12 @@ class Runner:
     Args:
         model: to run; used by one thread.
         budget: bounds.
+        stepper: how decode steps are run; None is what suits the model's device.
     """
 
-    def __init__(self, model: Seq2SeqModel, budget: Budget | None = None) -> None:
+    def __init__(self, model: Seq2SeqModel, budget: Budget | None = None, stepper: Stepper | None = None) -> None:
         self._model = model
+        self._stepper = stepper or graphs.stepper_for(model)
         self._budget = budget or Budget()
         self._waiting: deque[_Request] = deque()
         self._encoding: tuple[EncoderRun, list[_Request]] | None = None
@@ -104,7 +107,9 @@ class Runner:
             raise ValueError("a source needs at least one token")
         if key in self._held:
             raise ValueError("this key is in use")
-        request = _Request(key, tuple(source), policies.make_row(params), [params.start] * params.beams)
+        request = _Request(
+            key, tuple(source), policies.make_row(params, self._model.compute.device), [params.start] * params.beams
+        )
         self._waiting.append(request)
         self._held[key] = request.width
 
@@ -169,9 +174,10 @@ class Runner:
         for place, request in enumerate(batch):
             if request.key not in self._held:  # dropped while it was encoded
                 continue
-            lane = self._lanes.get(request.lane)
+            where = self._stepper.lane_of(*request.lane)
+            lane = self._lanes.get(where)
             if lane is None:
-                lane = self._lanes[request.lane] = Lane(self._model.cache_shape, request.width, request.lane[0])
+                lane = self._lanes[where] = self._stepper.open(where)
             lane.join(request.key, cross[place], len(request.source))
             self._live[request.key] = request
         return went
@@ -197,10 +203,7 @@ class Runner:
     def _decode(self) -> list[Finished]:
         lanes = list(self._lanes.values())
         requests = [self._live[key] for lane in lanes for key in lane.keys]
-        ids = torch.tensor([token for request in requests for token in request.tokens])
-        step = Step(lanes)
-        logits = self._model.step(ids, step)
-        step.end()
+        logits = self._stepper.run([token for request in requests for token in request.tokens], lanes)
         moves = policies.advance([request.row for request in requests], _live_rows(logits, requests))
         for request, going in zip(requests, moves, strict=True):
             # A request keeps all its rows; those without a hypothesis of their own repeat the first and are not read.
@@ -234,10 +237,12 @@ class Runner:
 
     def _retire(self, request: _Request) -> None:
         del self._live[request.key]
-        lane = self._lanes[request.lane]
+        where = self._stepper.lane_of(*request.lane)
+        lane = self._lanes[where]
         lane.leave(request.key)
-        if not lane.keys:  # an empty lane gives its memory back
-            del self._lanes[request.lane]
+        if not lane.keys:
+            del self._lanes[where]
+            self._stepper.close(where, lane)
 
 
 def _live_rows(logits: Tensor, requests: Sequence[_Request]) -> Tensor:
@@ -249,4 +254,4 @@ def _live_rows(logits: Tensor, requests: Sequence[_Request]) -> Tensor:
     for request in requests:
         index += range(at, at + len(request.row.histories))
         at += request.width
-    return logits[torch.tensor(index)]
+    return logits[torch.tensor(index, device=logits.device)]

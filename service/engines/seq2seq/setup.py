@@ -14,6 +14,7 @@ from service.engines.catalogue import ModelRow
 from service.engines.loaded import Loaded
 from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.crew import Crew
+from service.engines.seq2seq.devices import choose_device, gpu_precision
 from service.engines.seq2seq.engine import Languages, Seq2SeqEngine
 from service.engines.seq2seq.linear import Precision, auto_precision, capability
 from service.engines.seq2seq.memory import bound_kernels
@@ -77,15 +78,18 @@ def languages_of(row: NeuralRow) -> Languages:
 
 def _open(row: NeuralRow, settings: Settings) -> Seq2SeqEngine:
     stored = gate.usable(row, settings)
-    precision: Precision = (
-        auto_precision(_TYPICAL_LAYER, capability()) if settings.precision == "auto" else settings.precision
-    )
+    device = choose_device(settings.device)
+    precision = _auto_precision(device) if settings.precision == "auto" else settings.precision
     entry = ModelRow(row.id, rows.ENGINE, row.task, row.rank, row.quality, row.licence, row.languages, row.max_tokens)
     return open_engine(
         stored.path,
         entry,
         replace(languages_of(row), prefix=row.input_prefix),
         precision=precision,
-        origin=Origin(stored.manifest.commit, stored.manifest.digest, settings.quantized_dir),
-        native=settings.native_steps,
+        device=device,
+        origin=Origin(stored.manifest.commit, stored.manifest.digest, settings.quantized_dir, settings.native_steps),
     )
+
+
+def _auto_precision(device: torch.device) -> Precision:
+    return gpu_precision() if device.type == "cuda" else auto_precision(_TYPICAL_LAYER, capability())

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from service.engines.seq2seq.keyvalues import CacheShape, KeyValues, grown
+from service.engines.seq2seq.devices import ON_CPU, Compute
+from service.engines.seq2seq.keyvalues import CacheShape, KeyValues, fused_attention, grown
 
 _SHORTEST = 32
 _FIRST_STEPS = 32
@@ -34,12 +35,13 @@ class Lane:
         shape: of the decoder.
         width: rows of each request.
         source: longest source, in tokens.
+        compute: where the caches lie and in which type.
     Attributes:
         keys: of the live requests in the order of their places.
         positions: of each request, the number of tokens its rows have cached.
     """
 
-    def __init__(self, shape: CacheShape, width: int, source: int) -> None:
+    def __init__(self, shape: CacheShape, width: int, source: int, compute: Compute = ON_CPU) -> None:
         self.width = width
         self.keys: list[int] = []
         self.positions: list[int] = []
@@ -47,10 +49,12 @@ class Lane:
         self._shape = shape
         self._scale = shape.head_width**-0.5 if shape.scale is None else shape.scale
         columns = shape.columns(_FIRST_STEPS * width)
-        self._own = KeyValues(shape, columns)
-        self._cross = KeyValues(shape, shape.columns(source))
+        self._device = compute.device
+        self._fused = compute.device.type != "cpu" or compute.kind is not torch.float32
+        self._own = KeyValues(shape, columns, compute)
+        self._cross = KeyValues(shape, shape.columns(source), compute)
         # What is added to the scores of each row: nought for columns of its past, minus infinity for others.
-        self._seen = torch.full((0, width, columns), -math.inf)
+        self._seen = torch.full((0, width, columns), -math.inf, device=self._device)
         self._reach = 0
         self._at: tuple[Tensor, Tensor] | int = 0
         self._mask: Tensor = self._seen
@@ -106,7 +110,7 @@ class Lane:
         if all(row == source for row, source in enumerate(sources)):
             return
         seen = self._seen.view(-1, self._seen.shape[2])[:, : self._reach]
-        seen[: len(sources)] = seen[torch.tensor(sources)]
+        seen[: len(sources)] = seen[torch.tensor(sources, device=self._device)]
 
     @property
     def storage(self) -> tuple[KeyValues, KeyValues, Sequence[int], Tensor]:
@@ -124,7 +128,7 @@ class Lane:
             self._own.grow(4, 2 * self._own.columns)
             self._seen = grown(self._seen, 2, self._own.columns, -math.inf)
         self._arranged = False
-        positions = torch.tensor(self.positions)
+        positions = torch.tensor(self.positions, device=self._device)
         if width == 1:
             return positions
         self._mark(positions)
@@ -132,9 +136,10 @@ class Lane:
 
     def _mark(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Add the columns of this step to the past of their rows; returns places and columns, as an index."""
-        columns = positions.unsqueeze(1) * self.width + torch.arange(self.width)
-        places = torch.arange(len(self.keys)).unsqueeze(1)
-        self._seen[places, torch.arange(self.width), columns] = 0.0
+        beams = torch.arange(self.width, device=self._device)
+        columns = positions.unsqueeze(1) * self.width + beams
+        places = torch.arange(len(self.keys), device=self._device).unsqueeze(1)
+        self._seen[places, beams, columns] = 0.0
         return places, columns
 
     def _arrange(self) -> None:
@@ -142,7 +147,7 @@ class Lane:
         groups, width = len(self.keys), self.width
         longest = max(self.positions)
         self._own.show(groups, self._reach)
-        index = self._mark(torch.tensor(self.positions))
+        index = self._mark(torch.tensor(self.positions, device=self._device))
         alike = min(self.positions) == longest
         self._at = longest * width if alike else index
         seen = self._seen[:groups, :, : self._reach]
@@ -160,8 +165,8 @@ class Lane:
 
     def distances(self) -> Tensor:
         """Return how far each column lies behind the queries of its request, [requests, reach] int64, at least 0."""
-        steps = torch.arange(self._reach) // self.width
-        return (torch.tensor(self.positions).unsqueeze(1) - steps).clamp_(min=0)
+        steps = torch.arange(self._reach, device=self._device) // self.width
+        return (torch.tensor(self.positions, device=self._device).unsqueeze(1) - steps).clamp_(min=0)
 
     def masked(self, bias: Tensor) -> Tensor:
         """Return what is added to the scores where a position has a bias, [requests, heads, 1, reach]."""
@@ -188,7 +193,9 @@ class Lane:
             data[:, :groups, :, self._at : self._at + width] = parts[:, :, 1:].permute(2, 0, 3, 1, 4)
         else:
             places, columns = self._at
-            data[:, places, :, columns] = parts[:, :, 1:]
+            written = parts[:, :, 1:]
+            # Written by indices, values have to be of the cache's type; elsewhere they become so.
+            data[:, places, :, columns] = written if written.dtype is data.dtype else written.to(data.dtype)
         return self._read(parts[:, :, 0], self._own.shown[layer], self._mask if added is None else added)
 
     def attend_cross(self, layer: int, query: Tensor) -> Tensor:
@@ -203,6 +210,11 @@ class Lane:
         """
         groups, width, heads, size = query.shape
         keys, values = cache
+        if self._fused:
+            by_head = (groups, heads, -1, size)
+            if mask is not None:
+                mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.view(groups, heads, *mask.shape[1:])
+            return fused_attention(query, keys.transpose(1, 2).view(by_head), values.view(by_head), mask, self._scale)
         query = query.transpose(1, 2).reshape(groups * heads, width, size)
         if mask is None:
             scores = torch.baddbmm(query[:1, :1, :1], query, keys, beta=0, alpha=self._scale)
@@ -222,8 +234,9 @@ class Lane:
         self._cross.show(groups, reach)
         self._source_mask = None
         if min(self._sources) < reach:
-            unseen = torch.arange(reach) >= torch.tensor(self._sources).unsqueeze(1)
-            mask = torch.zeros(unseen.shape).masked_fill_(unseen, -math.inf)[:, None, None, :]
+            sources = torch.tensor(self._sources, device=self._device).unsqueeze(1)
+            unseen = torch.arange(reach, device=self._device) >= sources
+            mask = torch.zeros(unseen.shape, device=self._device).masked_fill_(unseen, -math.inf)[:, None, None, :]
             self._source_mask = mask.expand(groups, heads, 1, reach).reshape(groups * heads, 1, reach)
         self._joined = False
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from service.engines.seq2seq import layers
 from service.engines.seq2seq.keyvalues import CacheShape
-from service.engines.seq2seq.layers import Encoder, EncoderRun
+from service.engines.seq2seq.layers import Encoder, EncoderRun, Padding
 from service.engines.seq2seq.linear import Linear
 from service.engines.seq2seq.native.decoder import LayerParts, step_decoder
 from service.engines.seq2seq.slots import Step
@@ -51,6 +51,7 @@ class _EncoderLayer:
     def __init__(self, spec: ModelSpec, weights: Weights, index: int, bias: _Bias) -> None:
         at = f"encoder.block.{index}.layer"
         self._heads = spec.encoder_heads
+        self._kind = weights.compute.kind
         self._bias = bias
         self._norm = weights.norm(f"{at}.0.layer_norm", spec.norm_epsilon)
         self._qkv = weights.linear(
@@ -59,11 +60,12 @@ class _EncoderLayer:
         self._out = weights.linear(f"{at}.0.SelfAttention.o", many_rows=True)
         self._feed = _FeedForward(spec, weights, f"{at}.1")
 
-    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, padding: Padding) -> Tensor:
         bias = self._bias.whole(x.shape[1])
-        bias = bias if mask is None else bias + mask
-        x = self._out(layers.self_attention(self._qkv(self._norm(x)), self._heads, bias, 1.0)).add_(x)
-        return self._feed(x)
+        read = layers.self_attention(
+            self._qkv(self._norm(x)), self._heads, padding, bias=bias, scale=1.0, kind=self._kind
+        )
+        return self._feed(self._out(read).add_(x))
 
 
 class _DecoderLayer:
@@ -103,7 +105,7 @@ class _Bias:
     def whole(self, length: int) -> Tensor:
         """Bias of a whole sequence, [1, heads, length, length]."""
         if self._last[0] != length:
-            places = torch.arange(length)
+            places = torch.arange(length, device=self._table.device)
             buckets = self._buckets(places[None, :] - places[:, None])
             self._last = (length, functional.embedding(buckets, self._table).permute(2, 0, 1).unsqueeze(0))
         return self._last[1]
@@ -111,6 +113,8 @@ class _Bias:
     def behind(self, distances: Tensor) -> Tensor:
         """Bias of keys that lie so far behind their query: [rows, reach] int64 -> [rows, heads, 1, reach]."""
         reach = distances.shape[1]
+        if self._table.device.type != "cpu":
+            return self.fixed(distances)
         if reach > self._by_distance.shape[0]:
             self._by_distance = functional.embedding(self._buckets(-torch.arange(2 * reach)), self._table)
         return functional.embedding(distances, self._by_distance).permute(0, 2, 1).unsqueeze(2)
@@ -121,6 +125,14 @@ class _Bias:
             buckets = self._buckets(-torch.arange(2 * reach))
             self._behind_by_head = functional.embedding(buckets, self._table).t().contiguous()
         return self._behind_by_head
+
+    def fixed(self, distances: Tensor) -> Tensor:
+        """Return the same as `behind` from a table of one size, which stays where it is, as a CUDA graph wants it."""
+        far = self._spec.relative_max_distance  # all that lies further behind is in the last bucket too
+        if self._by_distance.shape[0] <= far:
+            places = -torch.arange(far + 1, device=self._table.device)
+            self._by_distance = functional.embedding(self._buckets(places), self._table)
+        return functional.embedding(distances.clamp(max=far), self._by_distance).permute(0, 2, 1).unsqueeze(2)
 
     def _buckets(self, distance: Tensor) -> Tensor:
         return layers.relative_bucket(
@@ -155,6 +167,7 @@ class T5Model:
 
     def __init__(self, spec: ModelSpec, weights: Weights) -> None:
         self.spec = spec
+        self.compute = weights.compute
         self.cache_shape = CacheShape(spec.decoder_layers, spec.decoder_heads, spec.inner // spec.decoder_heads, 1.0)
         self._source, self._target = weights.tables()
         biases = _biases(spec, weights, "encoder", spec.encoder_layers)
@@ -180,10 +193,10 @@ class T5Model:
 
     def start(self, sources: Sequence[Sequence[int]]) -> EncoderRun:
         """Embed a batch of sources, each at least one token, and return it before its first layer."""
-        ids = layers.pad_batch(sources, self.spec.generation.pad)
+        ids = layers.pad_batch(sources, self.spec.generation.pad, self.compute.device)
         lengths = tuple(map(len, sources))
         hidden = self._source(ids)
-        return EncoderRun(hidden, lengths, layers.padding_mask(lengths, ids.shape[1]))
+        return EncoderRun(hidden, lengths, Padding(lengths, ids.shape[1], self.compute))
 
     def advance(self, run: EncoderRun, count: int) -> bool:
         """Take a batch through at most `count` more layers. Returns whether it is through."""

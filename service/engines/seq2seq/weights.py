@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from service.engines.seq2seq.cache import StoredWeights
+from service.engines.seq2seq.devices import ON_CPU, Compute
 from service.engines.seq2seq.layers import Norm
 from service.engines.seq2seq.linear import Linear, fuse
 from service.engines.seq2seq.quantize import QuantizedWeight
@@ -71,11 +72,13 @@ class Weights:
     Args:
         source: of the tensors.
         make: gives the linear layers.
+        compute: where the model runs.
     """
 
-    def __init__(self, source: Source, make: Callable[[LayerPlan], Linear]) -> None:
+    def __init__(self, source: Source, make: Callable[[LayerPlan], Linear], compute: Compute = ON_CPU) -> None:
         self._source = source
         self._make = make
+        self.compute = compute
 
     def has(self, name: str) -> bool:
         """Whether there is a tensor of this name."""
@@ -128,6 +131,10 @@ class CheckpointSource:
         """Return a tensor as float32 and forget it."""
         # A copy, since a view of a mapping would keep every page of the file that was read.
         return self._tensors.pop(name).detach().to(torch.float32, copy=True)
+
+    def raw(self, name: str) -> Tensor:
+        """Return a tensor as it was saved and forget it."""
+        return self._tensors.pop(name)
 
     def rows(self, name: str) -> Rows:
         """Return the rows of a table and forget it."""

@@ -150,17 +150,6 @@ def decoded(model: Seq2SeqModel, rows: list[list[int]], beams: int) -> list[list
     return [found[key] for key in range(len(rows))]
 
 
-@pytest.mark.parametrize("name", ["m2m100", "bart", "marian", "flan-t5", "umt5"])
-@pytest.mark.parametrize("beams", [1, 3])
-def test_a_row_is_the_same_alone_and_among_others(name: str, beams: int, folders: dict[str, Path]) -> None:
-    """The same tokens with rows that come and go, lanes of several lengths, and more columns in time."""
-    model = load_model(folders[name], "int8")
-    rows = tiny.sources(9, seed=2, longest=70)
-    together = decoded(model, rows, beams)
-    for row, found in zip(rows, together, strict=True):
-        assert [one.tokens for one in decoded(model, [row], beams)[0]] == [one.tokens for one in found]
-
-
 @pytest.mark.parametrize("name", ["m2m100", "mt5"])
 def test_threads_change_no_bit(name: str, folders: dict[str, Path]) -> None:
     """Work is shared out as threads are free, and each number is one thread's work."""
