@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from service.engines.seq2seq.linear import capability, make_linear
+from service.engines.seq2seq.native.library import library
+from service.engines.seq2seq.native.linear import StepLinear
 from service.engines.seq2seq.quantize import quantize_weight
 
 Layer = Callable[[Tensor], Tensor]
 
-_BYTES = {"int8": 1, "bf16": 2, "fp32": 4, "per tensor": 1, "plain fp32": 4}
+_BYTES = {"int8 in C": 1, "int8": 1, "int8 many rows": 1, "bf16": 2, "fp32": 4, "per tensor": 1, "plain fp32": 4}
 _SHAPES = "1024x1024,1024x3072,1024x4096,4096x1024,512x512,512x2048,768x3072,1024x128112"
 # More weights than the caches hold, so that each call reads memory as in a model.
 _WORKING_SET = 96 * 2**20
@@ -52,6 +54,14 @@ def layers(kind: str, weights: list[Tensor]) -> list[Layer]:
     if kind == "plain fp32":
         return [lambda x, weight=weight: torch.nn.functional.linear(x, weight) for weight in weights]  # type: ignore[misc]
     bias = torch.zeros(weights[0].shape[0])
+    if kind == "int8 in C":
+        steps = library()
+        if steps is None:
+            raise SystemExit("there is no decode step in C here; leave `int8 in C` out of --kinds")
+        bits = capability().int8_bits
+        return [StepLinear(steps, quantize_weight(weight, bits=bits), bias) for weight in weights]
+    if kind == "int8 many rows":
+        return [make_linear(weight, bias, precision="int8", many_rows=True) for weight in weights]
     return [make_linear(weight, bias, precision=kind) for weight in weights]  # type: ignore[arg-type]
 
 
@@ -88,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shapes", default=_SHAPES, help="inputs x outputs, comma separated")
     parser.add_argument("--rows", default="1,8,32,64")
-    parser.add_argument("--kinds", default="int8,bf16,fp32,per tensor,plain fp32")
+    parser.add_argument("--kinds", default="int8 in C,int8,int8 many rows,bf16,fp32,per tensor,plain fp32")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=11)
     given = parser.parse_args()

@@ -94,6 +94,8 @@ void precis_pack(const int8_t *values, long outputs, long inputs, int8_t *packed
 }
 
 int precis_linear(const Linear *layer, const float *x, long rows, float *to, int threads) {
+    if (rows == 0)
+        return 0;
     uint8_t *bytes = malloc((size_t)(rows * layer->depth));
     float *peaks = malloc(sizeof(float) * (size_t)rows);
     if (!bytes || !peaks) {

@@ -149,6 +149,8 @@ static void find_past(const Lane *lane, Place *place, int32_t *columns) {
     for (long c = 0; c < (long)(place->position + 1) * lane->width && found <= place->position; c++)
         if (seen[c] == 0.0f)
             columns[found++] = (int32_t)c;
+    while (found <= place->position) /* never so; nothing outside the cache is read all the same */
+        columns[found++] = place->position * lane->width + place->beam;
     place->columns = columns;
 }
 
