@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from scripts.images import Builder
+from service.engines.seq2seq.native import build
+from service.engines.seq2seq.native.library import library
 from service.models import store
 from tests.engines.seq2seq.vocabularies import KINDS
 from tests.image.containers import OFFLINE, USER, once, running
@@ -74,3 +76,13 @@ def test_torch_is_built_for_cpus(builder: Builder, image: Images) -> None:
     script = "import torch; print(torch.version.cuda, torch.ones(2, 2).sum().item())"
     words = ("--rm", *OFFLINE, "--entrypoint", "python", image("model"), "-c", script)
     assert builder.run("run", *words).stdout.split() == ["None", "4.0"]
+
+
+def test_it_has_the_decode_step_in_c(builder: Builder, image: Images) -> None:
+    """Compiled when the image was built and found without a compiler, on processors that it is for."""
+    script = (
+        "from pathlib import Path; from service.engines.seq2seq.native import build, library;"
+        "print((build.SOURCES / build.library_name()).exists(), library.library() is not None)"
+    )
+    done = once(builder, image("model"), "-c", script, options=(*OFFLINE, "--entrypoint", "python"))
+    assert done.stdout.split() == [str(build.supported()), str(library() is not None)], done.stderr
