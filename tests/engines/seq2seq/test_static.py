@@ -86,6 +86,7 @@ def test_static_steps_write_what_plain_steps_write(
     assert len({len(tokens) for tokens in found.values()}) > 1
 
 
+@pytest.mark.heavy
 def test_a_trained_model_says_what_it_was_taught(tmp_path: Path) -> None:
     """The toy translator, through recorded steps."""
     toy.train_translator(tmp_path)
