@@ -10,6 +10,7 @@ import torch
 
 from service.engines.seq2seq.linear import Precision, capability
 from service.engines.seq2seq.model import Seq2SeqModel, load_model
+from service.engines.seq2seq.native import build
 from service.engines.seq2seq.params import DecodeParams
 from service.engines.seq2seq.policies import Hypothesis
 from service.engines.seq2seq.runner import Budget, Runner
@@ -63,6 +64,8 @@ def test_a_row_is_the_same_alone_and_among_others(
 ) -> None:
     """Ragged sources in lanes of several lengths, padded together or not, in rows that come and go."""
     model = load_model(folders[name], precision, native=native)
+    in_c = native and build.supported() and build.compiler() is not None
+    assert (model._in_c is not None) is in_c  # type: ignore[attr-defined]
     rows = tiny.sources(9, seed=2, longest=70)
     alone = [decoded(model, [row], beams, Budget())[0] for row in rows]
     assert decoded(model, rows, beams, Budget(rows=64)) == alone

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from service.engines.seq2seq import model as models
+from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.linear import Int8Linear
 from service.engines.seq2seq.model import Seq2SeqModel, load_model
 from service.engines.seq2seq.native import build
 from service.engines.seq2seq.native import library as libraries
+from service.engines.seq2seq.native.decoder import step_decoder
 from service.engines.seq2seq.native.library import Library
 from service.engines.seq2seq.native.linear import StepLinear
 from service.engines.seq2seq.params import DecodeParams
 from service.engines.seq2seq.policies import Hypothesis
 from service.engines.seq2seq.quantize import QuantizedWeight, quantize_weight
 from service.engines.seq2seq.runner import Budget, Runner
+from service.engines.seq2seq.slots import Lane
 from tests.engines.seq2seq import tiny
 from tests.engines.seq2seq.test_int8 import run, snr_db
 
-pytestmark = pytest.mark.skipif(libraries.library() is None, reason="no decode step in C on this processor")
+pytestmark = pytest.mark.skipif(not build.supported() or build.compiler() is None, reason="no decode step in C here")
 FAMILIES = sorted(tiny.FAMILIES)
 ROWS = (1, 2, 3, 4, 5, 7, 8, 9, 11, 23, 24, 25, 32, 50)
 
@@ -45,7 +52,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def ours() -> Library:
-    """The library, which the mark above has made sure of."""
+    """The library: where it can be made it has to work."""
     found = libraries.library()
     assert found is not None
     return found
@@ -174,12 +181,127 @@ def test_beams_find_what_they_find_through_torch(name: str, folders: dict[str, P
 
 def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that is there is taken, without a compiler."""
-    made = build.build(tmp_path / "new")
-    assert made.name == build.library_name()
+    monkeypatch.setattr(build, "SOURCES", _sources(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = libraries.library.__wrapped__()
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert build.build(tmp_path / "new") == made
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [made.name]
-    assert Library(made).instructions == ours().instructions
+    again = libraries.library.__wrapped__()
+    assert first is not None
+    assert again is not None
+    assert again.instructions == ours().instructions
+    assert [path.name for path in libraries.cache_folder().iterdir()] == [build.library_name()]
+    assert libraries.cache_folder().stat().st_mode & 0o077 == 0
+
+
+def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
+    """With all the compiler has to say; users' compilers may know more, and do not fail for it."""
+    build.build(tmp_path, "-Wall", "-Wextra", "-Werror")
+
+
+@pytest.mark.parametrize("content", [b"", b"no library"])
+def test_a_library_that_cannot_be_used_is_made_again(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Cut short by a power failure, or made by a compiler whose OpenMP is not here."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "SOURCES", _sources(tmp_path))
+    path = libraries.cache_folder() / build.library_name()
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.write_bytes(content)
+    path.chmod(0o755)
+    assert libraries.library.__wrapped__() is not None
+    assert "is made again" in caplog.text
+
+
+def test_a_library_that_others_could_have_written_is_not_loaded(tmp_path: Path) -> None:
+    """Its name can be guessed, so the rights have to say that it is ours."""
+    made = build.build(tmp_path / "new")
+    made.chmod(0o775)
+    with pytest.raises(OSError, match="written by others"):
+        Library(made)
+    made.chmod(0o755)
+    made.parent.chmod(0o777)
+    with pytest.raises(OSError, match="written by others"):
+        Library(made)
+
+
+def test_without_a_home_models_decode_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user without one has no cache folder; the library beside the sources needs none."""
+    sources = _sources(tmp_path)
+    monkeypatch.setattr(build, "SOURCES", sources)
+    monkeypatch.setattr(libraries, "cache_folder", _no_home)
+    assert libraries.library.__wrapped__() is None
+    assert "no home" in caplog.text
+    sources.chmod(0o755)
+    build.build(sources)
+    assert libraries.library.__wrapped__() is not None
+
+
+def _no_home() -> Path:
+    raise RuntimeError("no home")
+
+
+def test_openmp_is_torchs_beside_that_of_others() -> None:
+    """Packages that bring their own, as sentencepiece does, change nothing: threads of torch's team run the step."""
+    script = (
+        "import sentencepiece, torch, ctypes, pathlib\n"
+        "from service.engines.seq2seq.native.library import library\n"
+        "assert library() is not None\n"
+        "own = ctypes.CDLL(str(pathlib.Path(torch.__file__).parent / 'lib' / 'libtorch_cpu.so'))\n"
+        "address = lambda of: ctypes.cast(of.GOMP_parallel, ctypes.c_void_p).value\n"
+        "print(address(ctypes.CDLL(None)) == address(own))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == ["True"], done.stderr
+
+
+@pytest.mark.parametrize("name", ["avx2", "avxvnni", "avx512vnni"])
+def test_every_instruction_set_that_is_here_gives_the_same_bits(name: str) -> None:
+    """Those that this processor has not are named as missing."""
+    path = build.SOURCES / build.library_name()
+    path = path if path.exists() else libraries.cache_folder() / build.library_name()
+    weight, x = quantize_weight(torch.randn(70, 600), bits=7), torch.randn(max(ROWS), 600)
+    expected = StepLinear(ours(), weight, None)(x)
+    try:
+        try:
+            other = Library(path, name)
+        except OSError as error:
+            assert name in str(error)
+            assert name != "avx2"
+            return
+        for count in ROWS:
+            assert torch.equal(StepLinear(other, weight, None)(x[:count]), expected[:count])
+    finally:
+        Library(path, ours().instructions)
+
+
+def test_a_configuration_of_other_sizes_is_refused(folders: dict[str, Path]) -> None:
+    """What the step in C takes from it is compared with the layers; a cached start reads no shapes."""
+    model: Any = load_model(folders["bart"], "int8")
+    spec = replace(model.spec, decoder_ffn=model.spec.decoder_ffn // 2)
+    parts = [layer.parts for layer in model._decoder]
+    with pytest.raises(LoadError, match="another size"):
+        step_decoder(spec, model.cache_shape, parts, model._final, model._head)
+
+
+@pytest.mark.parametrize("name", ["m2m100", "bart", "marian", "flan-t5"])
+def test_what_is_not_finite_reaches_the_scores(name: str, folders: dict[str, Path]) -> None:
+    """Through every norm, activation and softmax, and in its own row only."""
+    model: Any = load_model(folders[name], "int8")
+    shape = model.cache_shape
+    with torch.inference_mode():
+        lane = Lane(shape, 1, 8)
+        for key in range(3):
+            lane.join(key, torch.randn(shape.layers, 2, shape.heads, 5, shape.head_width), 5)
+        lane.begin()
+        hidden = torch.randn(3, model.spec.d_model)
+        good = model._in_c(hidden.clone(), [lane])
+        hidden[1, 3] = torch.nan
+        got = model._in_c(hidden.clone(), [lane])
+    assert got[1].isnan().all()
+    assert torch.equal(got[::2], good[::2])
 
 
 @pytest.mark.parametrize(("compiler", "message"), [("no-such-compiler", "no C compiler"), ("false", "false: 1")])

@@ -3,6 +3,9 @@
 
 #include <stdint.h>
 
+/* What Python calls; all else is hidden, so that no other library's function of that name is taken for ours. */
+#define PUBLIC __attribute__((visibility("default")))
+
 /* Outputs that are computed together; packed weights come in blocks of so many. */
 #define BLOCK 32
 

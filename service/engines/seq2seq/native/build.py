@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import tempfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-_COMMON = ("-O3", "-std=c11", "-fPIC", "-fopenmp", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror")
+_COMMON = ("-O3", "-std=c11", "-fPIC", "-fopenmp", "-ffp-contract=off", "-fvisibility=hidden")
 _SETS = {
+    # Those after the first are left out where the compiler is too old for them (GCC 11 for AVX-VNNI).
     "avx2": ("-mavx2",),
     "avxvnni": ("-mavx2", "-mavxvnni"),
     "avx512vnni": ("-mavx512f", "-mavx512bw", "-mavx512vnni"),
@@ -44,45 +46,59 @@ def library_name() -> str:
     return f"libprecis-step-{digest.hexdigest()[:16]}.so"
 
 
-def compiler() -> str | None:
-    """Return the C compiler: that of `CC`, or `cc`; None where there is none."""
-    return shutil.which(os.environ.get("CC") or "cc")
+def compiler() -> list[str] | None:
+    """Return the C compiler: the command in `CC`, or `cc`; None where there is none."""
+    command = shlex.split(os.environ.get("CC") or "cc")
+    found = shutil.which(command[0]) if command else None
+    return [found, *command[1:]] if found else None
 
 
-def build(folder: Path) -> Path:
-    """Compile the library into a folder and return its path; one that is there is kept.
+def build(folder: Path, *flags: str) -> Path:
+    """Compile the library into a folder, for its owner only to write, and return its path.
 
+    Args:
+        folder: made where it is missing.
+        flags: more of the compiler's options.
     Raises:
         BuildError: another processor, no compiler, or one that fails; a folder that cannot be written.
     """
     target = folder / library_name()
-    if target.exists():
-        return target
     program = compiler()
     if not supported():
         raise BuildError("the step in C is for x86-64 on Linux")
     if program is None:
-        raise BuildError("there is no C compiler")
+        raise BuildError(f"there is no C compiler {os.environ.get('CC') or 'cc'}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as name:
             made = Path(name) / target.name
-            objects = [
-                _compile(program, "tiles", Path(name) / f"tiles_{one}.o", (*flags, f"-DTILES=tiles_{one}"))
-                for one, flags in _SETS.items()
-            ]
-            objects += [_compile(program, one, Path(name) / f"{one}.o", ("-mavx2", "-mfma")) for one in _REST]
-            _run([program, "-shared", "-o", str(made), *objects])
+            _link(program, Path(name), made, flags)
             made.chmod(0o755)
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
             made.replace(target)
     except OSError as error:
         raise BuildError(f"{folder}: {error.strerror or error}") from None
     return target
 
 
-def _compile(program: str, source: str, target: Path, flags: tuple[str, ...]) -> str:
-    _run([program, *_COMMON, *flags, "-c", str(SOURCES / f"{source}.c"), "-o", str(target)])
-    return str(target)
+def _link(program: list[str], folder: Path, made: Path, flags: tuple[str, ...]) -> None:
+    def compile_one(source: str, name: str, *more: str) -> str:
+        target = str(folder / f"{name}.o")
+        _run([*program, *_COMMON, *flags, *more, "-c", str(SOURCES / f"{source}.c"), "-o", target])
+        return target
+
+    objects, have = [], []
+    for name, options in _SETS.items():
+        try:
+            objects.append(compile_one("tiles", f"tiles_{name}", *options, f"-DTILES=tiles_{name}"))
+        except BuildError:
+            if name == "avx2":
+                raise
+        else:
+            have.append(f"-DHAVE_{name.upper()}")
+    objects += [compile_one(name, name, "-mavx2", "-mfma", *have) for name in _REST]
+    _run([*program, "-shared", "-o", str(made), *objects, "-lm"])
 
 
 def _run(command: list[str]) -> None:
@@ -91,11 +107,11 @@ def _run(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise BuildError(f"{command[0]} took more than {_LIMIT_S:g} s") from None
     if done.returncode:
-        raise BuildError(f"{command[0]}: {done.stderr.strip() or done.returncode}")
+        raise BuildError(f"{Path(command[0]).name}: {done.stderr.strip() or done.returncode}")
 
 
 if __name__ == "__main__":
-    if supported():
+    try:
         print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCES))
-    else:
-        print("the step in C is for x86-64 on Linux; here models decode through torch")
+    except BuildError as error:
+        sys.exit(str(error))

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from service.engines.seq2seq.configuration import LoadError
 from service.engines.seq2seq.keyvalues import CacheShape, KeyValues
 from service.engines.seq2seq.native.library import Library
 from service.engines.seq2seq.native.linear import StepLinear
@@ -79,6 +80,8 @@ class StepDecoder:
         layers: in order.
         final: the norm before the head, or None.
         head: the last layer.
+    Raises:
+        LoadError: a layer or a norm has another size than the specification says.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class StepDecoder:
         final: NormLike | None,
         head: StepLinear,
     ) -> None:
+        _check(spec, shape, layers, final, head)
         self._library = library
         self._kept = (layers, final, head)  # the records below point into their memory
         self._biases = [layer.bias for layer in layers]
@@ -124,6 +128,10 @@ class StepDecoder:
         Raises:
             MemoryError: no room for what the rows need on the way.
         """
+        rows = sum(lane.width * len(lane.positions) for lane in lanes)
+        if hidden.shape != (rows, self._record.width) or hidden.dtype is not torch.float32:
+            raise ValueError("a step takes one float32 vector for each row of its lanes")
+        hidden = hidden.contiguous()
         records = (LaneRecord * len(lanes))()
         kept = [_note(record, lane) for record, lane in zip(records, lanes, strict=True)]
         if self._biases[0] is not None:
@@ -145,12 +153,12 @@ class StepDecoder:
     def _set_biases(self, reach: int) -> None:
         if reach <= self._record.bias_reach:
             return
-        for record, bias in zip(self._records, self._biases, strict=True):
-            if bias is None:
-                raise TypeError("all layers of a decoder have a bias, or none has")
-            table = bias.by_head(reach)
+        tables = [bias.by_head(reach) for bias in self._biases if bias is not None]
+        if len(tables) != len(self._records) or len({table.shape for table in tables}) != 1:
+            raise TypeError("all layers of a decoder have a bias of one shape, or none has one")
+        for record, table in zip(self._records, tables, strict=True):
             record.bias = table.data_ptr()
-            self._record.bias_reach = table.shape[1]
+        self._record.bias_reach = tables[0].shape[1]
 
 
 def step_decoder(
@@ -160,6 +168,25 @@ def step_decoder(
     if not isinstance(head, StepLinear):
         return None
     return StepDecoder(head.library, spec, shape, layers, final, head)
+
+
+def _check(
+    spec: ModelSpec, shape: CacheShape, layers: Sequence[LayerParts], final: NormLike | None, head: StepLinear
+) -> None:
+    """Compare sizes, on which the step in C relies, with what the layers have."""
+    width, inner, ffn = spec.d_model, shape.heads * shape.head_width, spec.decoder_ffn
+    up = 2 * ffn if spec.gated_ffn else ffn
+    wanted = ((3 * inner, width), (width, inner), (inner, width), (width, inner), (up, width), (width, ffn))
+    for parts in layers:
+        linear = (parts.qkv, parts.out, parts.query, parts.cross_out, parts.up, parts.down)
+        if tuple((record.outputs, record.inputs) for record in map(_linear, linear)) != wanted:
+            raise LoadError("a layer of the decoder has another size than config.json says")
+    norms = [norm for parts in layers for norm in (parts.own, parts.cross, parts.last)]
+    for norm in norms if final is None else [*norms, final]:
+        if any(one.shape != (width,) or not one.is_contiguous() for one in (norm.gain, norm.shift) if one is not None):
+            raise LoadError("a norm of the decoder has another size than config.json says")
+    if head.in_features != width:
+        raise LoadError("the head has another size than config.json says")
 
 
 def _linear(layer: object) -> LinearRecord:

@@ -15,26 +15,41 @@
 typedef struct {
     const char *name;
     Tiles *run;
-} Best;
+} Set;
 
-static Best best(void) {
-    static const Best none = {NULL, NULL};
+static int runs(const char *name) {
+    __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return none;
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"))
-        return (Best){"avx512vnni", tiles_avx512vnni};
-#if __GNUC__ >= 12
-    if (__builtin_cpu_supports("avxvnni"))
-        return (Best){"avxvnni", tiles_avxvnni};
+        return 0;
+    if (!strcmp(name, "avx512vnni"))
+        return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw");
+#ifdef HAVE_AVXVNNI
+    if (!strcmp(name, "avxvnni"))
+        return __builtin_cpu_supports("avxvnni") != 0;
 #endif
-    return (Best){"avx2", tiles_avx2};
+    return !strcmp(name, "avx2");
 }
 
-static Best chosen;
+/* The best first. */
+static const Set sets[] = {
+#ifdef HAVE_AVX512VNNI
+    {"avx512vnni", tiles_avx512vnni},
+#endif
+#ifdef HAVE_AVXVNNI
+    {"avxvnni", tiles_avxvnni},
+#endif
+    {"avx2", tiles_avx2},
+};
 
-const char *precis_instructions(void) {
-    chosen = best();
-    return chosen.name;
+static Set chosen;
+
+PUBLIC const char *precis_choose(const char *name) {
+    for (unsigned i = 0; i < sizeof sets / sizeof *sets; i++)
+        if ((!name || !strcmp(name, sets[i].name)) && runs(sets[i].name)) {
+            chosen = sets[i];
+            return chosen.name;
+        }
+    return NULL;
 }
 
 static inline void finish(const Linear *layer, const int32_t *sums, long first, float peak, Fate fate, int activation,
@@ -75,7 +90,7 @@ void multiply(const Linear *layer, const Quantized *input, Fate fate, int activa
     }
 }
 
-void precis_pack(const int8_t *values, long outputs, long inputs, int8_t *packed, int32_t *sums, int threads) {
+PUBLIC void precis_pack(const int8_t *values, long outputs, long inputs, int8_t *packed, int32_t *sums, int threads) {
     const long depth = (inputs + 3) / 4 * 4, blocks = (outputs + BLOCK - 1) / BLOCK;
 #pragma omp parallel for num_threads(threads)
     for (long block = 0; block < blocks; block++) {
@@ -93,7 +108,7 @@ void precis_pack(const int8_t *values, long outputs, long inputs, int8_t *packed
     }
 }
 
-int precis_linear(const Linear *layer, const float *x, long rows, float *to, int threads) {
+PUBLIC int precis_linear(const Linear *layer, const float *x, long rows, float *to, int threads) {
     if (rows == 0)
         return 0;
     uint8_t *bytes = malloc((size_t)(rows * layer->depth));

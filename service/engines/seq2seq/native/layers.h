@@ -17,5 +17,6 @@ typedef struct {
 /* For all threads of a team; they leave together. to [rows][stride] */
 void multiply(const Linear *layer, const Quantized *input, Fate fate, int activation, float *to, long stride);
 
-/* Name of the instruction set in use; null where this processor has none that will do. */
-const char *precis_instructions(void);
+/* Use an instruction set, or the best one where `name` is null, from now on. Returns its name; null where this processor
+ * or this library has it not. Nothing may be computed before it was called. */
+PUBLIC const char *precis_choose(const char *name);

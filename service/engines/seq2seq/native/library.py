@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from service.engines.seq2seq.native import build
-from service.engines.seq2seq.native.structures import DecoderRecord, LaneRecord, LayerRecord
+from service.engines.seq2seq.native.structures import BLOCK, DecoderRecord, LaneRecord, LayerRecord
 
 log = logging.getLogger(__name__)
 
@@ -24,24 +24,37 @@ _BITS = {"avx2": 7, "avxvnni": 8, "avx512vnni": 8}
 class Library:
     """The functions of the library.
 
+    Args:
+        path: of the file.
+        instructions: set to use; empty for the best that this processor has. It holds for the whole process.
     Attributes:
-        instructions: name of the instruction set in use.
+        instructions: name of the set in use.
         bits: of the weights, at most, that its products are exact for.
+    Raises:
+        OSError: the file is none of this release's, or has nothing for this processor, or others could have written it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instructions: str = "") -> None:
+        _check_owner(path)
         _share_openmp()
         loaded = ctypes.CDLL(str(path))
-        loaded.precis_instructions.restype = ctypes.c_char_p
-        loaded.precis_size.restype = ctypes.c_long
-        for index, record in enumerate((DecoderRecord, LayerRecord, LaneRecord)):
-            if loaded.precis_size(index) != ctypes.sizeof(record):
-                raise OSError(f"{path.name} has other records than this release")
-        name = loaded.precis_instructions()
+        try:
+            self._bind(loaded)
+        except AttributeError as error:
+            raise OSError(f"{path.name} is no decode step: {error}") from None
+        sizes = [*map(ctypes.sizeof, (DecoderRecord, LayerRecord, LaneRecord)), BLOCK]
+        if [loaded.precis_size(index) for index in range(len(sizes))] != sizes:
+            raise OSError(f"{path.name} has other records than this release")
+        name = loaded.precis_choose(instructions.encode() or None)
         if name is None:
-            raise OSError("this processor has no AVX2")
+            raise OSError(f"this processor has no {instructions or 'AVX2'}")
         self.instructions: str = name.decode()
         self.bits = _BITS[self.instructions]
+
+    def _bind(self, loaded: Any) -> None:
+        loaded.precis_size.restype = ctypes.c_long
+        loaded.precis_choose.restype = ctypes.c_char_p
+        loaded.precis_choose.argtypes = [ctypes.c_char_p]
         self.step: Any = loaded.precis_step
         self.step.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, *[ctypes.c_void_p] * 2, ctypes.c_int]
         self.linear: Any = loaded.precis_linear
@@ -56,19 +69,50 @@ def library() -> Library | None:
     """Return the library, made first where that is needed and possible; None where decoding goes through torch.
 
     It is looked for beside its sources, where images have it, then in the user's cache folder, and is compiled into
-    that otherwise, which takes some seconds once.
+    that otherwise, which takes some seconds once. One that cannot be used is made again.
     """
     if not build.supported():
+        log.info("decoding runs through torch: the step in C is for x86-64 on Linux")
         return None
-    name = build.library_name()
-    own = [folder / name for folder in (build.SOURCES, cache_folder()) if (folder / name).exists()]
     try:
-        found = Library(own[0] if own else build.build(cache_folder()))
-    except (build.BuildError, OSError) as error:
+        found = _beside_sources() or _of_user()
+    except (build.BuildError, OSError, RuntimeError) as error:  # RuntimeError: this user has no home
         log.warning("decoding runs through torch, which is slower: %s", error)
         return None
     log.info("decode steps in C, %s", found.instructions)
     return found
+
+
+def _beside_sources() -> Library | None:
+    path = build.SOURCES / build.library_name()
+    try:
+        return Library(path) if path.exists() else None
+    except OSError as error:
+        log.warning("%s cannot be used: %s", path, error)
+        return None
+
+
+def _of_user() -> Library:
+    folder = cache_folder()
+    path = folder / build.library_name()
+    if path.exists():
+        try:
+            return Library(path)
+        except OSError as error:
+            log.warning("%s is made again: %s", path, error)
+    return Library(build.build(folder))
+
+
+def _check_owner(path: Path) -> None:
+    """See that nobody but root and this user can have put the file there: its name can be guessed.
+
+    Raises:
+        OSError: somebody else owns file or folder, or may write into them.
+    """
+    for one in (path, path.parent):
+        about = one.stat()
+        if about.st_uid not in (0, os.geteuid()) or about.st_mode & 0o022:
+            raise OSError(f"{one} could have been written by others")
 
 
 def cache_folder() -> Path:
@@ -78,10 +122,14 @@ def cache_folder() -> Path:
 
 
 def _share_openmp() -> None:
-    """Let the library find OpenMP's functions in the one that torch has loaded, whatever that is called."""
+    """Let the library find OpenMP's functions in the one that torch computes with, whatever that is called.
+
+    Other packages bring one of their own: that beside torch comes first.
+    """
     torch.get_num_threads()
     maps = Path("/proc/self/maps").read_text("utf-8", "replace")
-    found = re.search(r"(/\S*lib(?:gomp|iomp5|omp)[^/\s]*\.so[^/\s]*)$", maps, re.MULTILINE)
-    if found is None:
+    found = re.findall(r"(/.*/lib(?:gomp|iomp5|omp)[^/\n]*\.so[^/\n]*)$", maps, re.MULTILINE)
+    if not found:
         raise OSError("torch has loaded no OpenMP library")
-    ctypes.CDLL(found.group(1), mode=ctypes.RTLD_GLOBAL)
+    own = str(Path(torch.__file__).parent)
+    ctypes.CDLL(next((path for path in found if path.startswith(own)), found[0]), mode=ctypes.RTLD_GLOBAL)

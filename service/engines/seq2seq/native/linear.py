@@ -76,8 +76,10 @@ def _padded(values: Tensor, size: int) -> Tensor:
 
 
 def _large(size: int) -> Tensor:
-    """Bytes at the begin of a line of the processor's cache, in huge pages where the system gives them."""
-    whole = torch.empty(size + _HUGE, dtype=torch.int8)
-    skip = -whole.data_ptr() % (_HUGE if size >= _HUGE else 64)
-    ctypes.CDLL(None).madvise(ctypes.c_void_p(whole.data_ptr() + skip), ctypes.c_size_t(size), _ADVICE_HUGE_PAGES)
+    """Bytes at the begin of a line of the processor's cache; many of them in huge pages where the system has those."""
+    step = _HUGE if size >= _HUGE else 64
+    whole = torch.empty(size + step, dtype=torch.int8)
+    skip = -whole.data_ptr() % step
+    if step == _HUGE:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(whole.data_ptr() + skip), ctypes.c_size_t(size), _ADVICE_HUGE_PAGES)
     return whole[skip : skip + size]

@@ -172,7 +172,7 @@ static void *carve(char **at, size_t bytes) {
 }
 
 /* hidden [rows][width], overwritten; logits [rows][vocabulary]. Returns 1 where there is no memory. */
-int precis_step(const Decoder *m, const Lane *lanes, long count, float *hidden, float *logits, int threads) {
+PUBLIC int precis_step(const Decoder *m, const Lane *lanes, long count, float *hidden, float *logits, int threads) {
     long rows = 0, longest = 1, own = 1;
     for (long i = 0; i < count; i++) {
         rows += (long)lanes[i].requests * lanes[i].width;
@@ -220,7 +220,8 @@ int precis_step(const Decoder *m, const Lane *lanes, long count, float *hidden, 
     return 0;
 }
 
-/* Bytes of the records that Python fills in, for it to compare: decoder, layer, lane. */
-long precis_size(int record) {
-    return record == 0 ? (long)sizeof(Decoder) : record == 1 ? (long)sizeof(Layer) : (long)sizeof(Lane);
+/* Bytes of the records that Python fills in, for it to compare: decoder, layer, lane; and BLOCK. */
+PUBLIC long precis_size(int record) {
+    const long sizes[] = {sizeof(Decoder), sizeof(Layer), sizeof(Lane), BLOCK};
+    return sizes[record];
 }
