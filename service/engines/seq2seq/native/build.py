@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
@@ -27,6 +28,7 @@ _SETS = {
 }
 _REST = ("rows", "layers", "step")
 _LIMIT_S = 120.0
+_KEPT_S = 30 * 86_400.0
 
 
 class BuildError(RuntimeError):
@@ -77,9 +79,17 @@ def build(folder: Path, *flags: str) -> Path:
             with made.open("rb") as file:
                 os.fsync(file.fileno())
             made.replace(target)
+        _tidy(target)
     except OSError as error:
         raise BuildError(f"{folder}: {error.strerror or error}") from None
     return target
+
+
+def _tidy(target: Path) -> None:
+    """Remove libraries of other releases that nobody has made or used for long."""
+    for path in target.parent.glob("libprecis-step-*.so"):
+        if path != target and time.time() - path.stat().st_atime > _KEPT_S:
+            path.unlink(missing_ok=True)
 
 
 def _link(program: list[str], folder: Path, made: Path, flags: tuple[str, ...]) -> None:
