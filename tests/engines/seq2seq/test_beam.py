@@ -223,6 +223,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_setting_gives_what_generate_gives(family: str) -> None:
     """Tokens and sequence scores of n-best beam search and of greedy search, one request at a time."""

@@ -21,7 +21,7 @@ needs_int8 = pytest.mark.skipif(not capability().int8_bits, reason="no exact int
 NAMES = ("m2m100", "bart", "flan-t5", "umt5")
 # Precision, and whether int8 decodes in C where that can be.
 KINDS = [
-    pytest.param("fp32", False, id="fp32"),
+    pytest.param("fp32", False, id="fp32", marks=pytest.mark.heavy),
     pytest.param("int8", False, id="int8-torch", marks=[needs_int8, pytest.mark.heavy]),
     pytest.param("int8", True, id="int8-c", marks=needs_int8),
 ]

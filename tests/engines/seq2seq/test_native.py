@@ -167,6 +167,7 @@ def test_threads_change_no_bit(name: str, folders: dict[str, Path]) -> None:
     assert decoded(model, rows, 2) == one
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", FAMILIES)
 def test_beams_find_what_they_find_through_torch(name: str, folders: dict[str, Path]) -> None:
     """Most hypotheses are the same; those of random models that are all but equal may change places."""
@@ -193,11 +194,13 @@ def test_it_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert libraries.cache_folder().stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.heavy
 def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
     """With all the compiler has to say; users' compilers may know more, and do not fail for it."""
     build.build(tmp_path, "-Wall", "-Wextra", "-Werror")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("content", [b"", b"no library"])
 def test_a_library_that_cannot_be_used_is_made_again(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -213,6 +216,7 @@ def test_a_library_that_cannot_be_used_is_made_again(
     assert "is made again" in caplog.text
 
 
+@pytest.mark.heavy
 def test_a_library_that_others_could_have_written_is_not_loaded(tmp_path: Path) -> None:
     """Its name can be guessed, so the rights have to say that it is ours."""
     made = build.build(tmp_path / "new")
@@ -327,6 +331,7 @@ def test_without_a_compiler_models_decode_through_torch(
     assert decoded(model, tiny.sources(2, seed=1, longest=9), 1)
 
 
+@pytest.mark.heavy
 def test_a_library_of_another_release_is_not_loaded(tmp_path: Path) -> None:
     """Its name is the digest of its sources, and its records are compared too."""
     sources = _sources(tmp_path)

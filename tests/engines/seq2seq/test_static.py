@@ -66,6 +66,7 @@ def run_waves(
     return {key: tokens for key, tokens in found.items() if key not in doomed}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("capture", [None, gpu_like.on_tape], ids=["run", "recorded"])
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", FAMILIES)
